@@ -1,5 +1,6 @@
 //! The Tongke server: its media plane and what wires it to signaling and the recorder.
 //!
-//! Reading order: [`media`] (the sans-IO core).
+//! Reading order: [`media`] (the sans-IO core), [`net`] (its drivers).
 
 pub mod media;
+pub mod net;

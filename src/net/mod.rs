@@ -1,0 +1,8 @@
+//! Drivers of the media core: sockets, threads, the clock. No rule about who gets what lives here.
+//!
+//! Reading order: [`worker`] (one thread, one core, one [`crate::media::Sfu`]), [`udp`], [`tcp`], [`clock`].
+
+pub mod clock;
+pub mod tcp;
+pub mod udp;
+pub mod worker;

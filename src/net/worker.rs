@@ -1,0 +1,192 @@
+//! One worker: a thread with its own runtime, UDP socket and [`Sfu`]. A lesson lives in one worker; nothing crosses
+//! threads per packet but the recorder's bounded queue.
+
+use std::io;
+use std::net::UdpSocket;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::thread;
+
+use tokio::sync::mpsc;
+use tongke_signaling::command::{Command, Event};
+use tracing::{error, warn};
+
+use super::clock;
+use super::tcp::{Adopted, Connections, TcpEvent};
+use super::udp::Udp;
+use crate::media::outbox::{Local, Outbox, Path, RecordBatch};
+use crate::media::{Sfu, SfuConfig};
+
+/// Orders waiting for a worker; at the bound signaling waits.
+const COMMANDS: usize = 1_024;
+/// Connections waiting to be taken over.
+const ADOPTIONS: usize = 64;
+/// UDP batches handled before commands and timers are looked at again.
+const BATCHES_A_TURN: usize = 8;
+
+/// Takes a turn's packets for the recorder and leaves an empty batch in its place. Must not block.
+pub type RecordSink = Box<dyn FnMut(&mut RecordBatch) + Send>;
+
+/// Figures of a worker, for the metrics.
+#[derive(Debug, Default)]
+pub struct WorkerFigures {
+    /// Events lost because signaling did not keep up.
+    pub events_lost: AtomicU64,
+    /// Datagrams the kernel would not take.
+    pub send_drops: AtomicU64,
+    /// Datagrams from nobody's address.
+    pub strangers: AtomicU64,
+    /// Sessions held.
+    pub sessions: AtomicU64,
+}
+
+/// The ends by which others reach a worker. Dropping all of them ends it.
+#[derive(Clone)]
+pub struct Worker {
+    /// Orders.
+    pub commands: mpsc::Sender<Command>,
+    /// ICE-TCP connections.
+    pub connections: mpsc::Sender<Adopted>,
+    /// Its figures.
+    pub figures: Arc<WorkerFigures>,
+}
+
+/// Starts a worker. Events that find the channel full are lost and counted: media never waits.
+pub fn spawn(
+    config: SfuConfig,
+    socket: UdpSocket,
+    events: mpsc::Sender<Event>,
+    record: RecordSink,
+) -> io::Result<Worker> {
+    let (commands, command_queue) = mpsc::channel(COMMANDS);
+    let (connections, adoptions) = mpsc::channel(ADOPTIONS);
+    let figures = Arc::new(WorkerFigures::default());
+    let name = format!("media-{}", config.worker);
+    let shared = figures.clone();
+    thread::Builder::new().name(name).spawn(move || {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+        let runtime = match runtime {
+            Ok(runtime) => runtime,
+            Err(cause) => return error!(%cause, "a media worker has no runtime"),
+        };
+        let ended = runtime.block_on(async {
+            let (tcp, tcp_events) = Connections::new();
+            let driver = Driver {
+                sfu: Sfu::new(config),
+                udp: Udp::new(socket)?,
+                tcp,
+                out: Outbox::new(),
+                events,
+                record,
+                figures: shared,
+            };
+            driver.run(command_queue, adoptions, tcp_events).await
+        });
+        if let Err(cause) = ended {
+            error!(%cause, "a media worker ended");
+        }
+    })?;
+    Ok(Worker { commands, connections, figures })
+}
+
+struct Driver {
+    sfu: Sfu,
+    udp: Udp,
+    tcp: Connections,
+    out: Outbox,
+    events: mpsc::Sender<Event>,
+    record: RecordSink,
+    figures: Arc<WorkerFigures>,
+}
+
+impl Driver {
+    async fn run(
+        mut self,
+        mut commands: mpsc::Receiver<Command>,
+        mut adoptions: mpsc::Receiver<Adopted>,
+        mut tcp_events: mpsc::Receiver<TcpEvent>,
+    ) -> io::Result<()> {
+        loop {
+            let timeout = self.sfu.next_timeout();
+            let sleep = async {
+                match timeout {
+                    Some(at) => tokio::time::sleep_until(at.into()).await,
+                    None => std::future::pending().await,
+                }
+            };
+            tokio::select! {
+                biased;
+                command = commands.recv() => {
+                    let Some(command) = command else { return Ok(()) };
+                    let now = clock::now();
+                    self.sfu.handle_command(now, command, &mut self.out);
+                    while let Ok(more) = commands.try_recv() {
+                        self.sfu.handle_command(now, more, &mut self.out);
+                    }
+                }
+                () = sleep => {}
+                ready = self.udp.readable() => {
+                    ready?;
+                    self.receive();
+                }
+                Some(event) = tcp_events.recv() => self.handle_tcp(event),
+                Some(adopted) = adoptions.recv() => match self.tcp.take(adopted) {
+                    Ok((path, first)) => self.handle_frame(path, first),
+                    Err(cause) => warn!(%cause, "a TCP connection could not be taken over"),
+                },
+            }
+            if timeout.is_some() || self.sfu.next_timeout().is_some() {
+                self.sfu.handle_timeout(clock::now(), &mut self.out);
+            }
+            self.flush();
+        }
+    }
+
+    fn receive(&mut self) {
+        let Self { sfu, udp, out, .. } = self;
+        for _ in 0..BATCHES_A_TURN {
+            let now = clock::now();
+            let any = udp.receive(|remote, datagram| {
+                sfu.handle_datagram(now, Path { local: Local::Udp, remote }, datagram, out);
+            });
+            if !any {
+                break;
+            }
+        }
+    }
+
+    fn handle_tcp(&mut self, event: TcpEvent) {
+        match event {
+            TcpEvent::Frame(path, frame) => self.handle_frame(path, frame),
+            TcpEvent::Closed(path) => {
+                self.tcp.forget(path);
+                self.sfu.handle_disconnect(path);
+            }
+        }
+    }
+
+    fn handle_frame(&mut self, path: Path, mut frame: Vec<u8>) {
+        self.sfu.handle_datagram(clock::now(), path, &mut frame, &mut self.out);
+    }
+
+    fn flush(&mut self) {
+        for lane in self.out.lanes() {
+            match lane.path.local {
+                Local::Udp => self.udp.send(lane),
+                Local::Tcp(id) => self.tcp.send(id, lane),
+            }
+        }
+        self.out.clear_lanes();
+        if !self.out.record.is_empty() {
+            (self.record)(&mut self.out.record);
+        }
+        for event in self.out.events.drain(..) {
+            if self.events.try_send(event).is_err() {
+                self.figures.events_lost.fetch_add(1, Ordering::Relaxed);
+            }
+        }
+        self.figures.send_drops.store(self.udp.send_drops, Ordering::Relaxed);
+        self.figures.strangers.store(self.sfu.drops.strangers, Ordering::Relaxed);
+        self.figures.sessions.store(self.sfu.session_count() as u64, Ordering::Relaxed);
+    }
+}
