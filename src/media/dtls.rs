@@ -87,7 +87,8 @@ impl Identity {
     }
 }
 
-fn fingerprint(der: &[u8], provider: &Arc<dyn RTCCryptoProvider>) -> Option<String> {
+/// SHA-256 fingerprint of a certificate in DER, as SDP writes it.
+pub fn fingerprint(der: &[u8], provider: &Arc<dyn RTCCryptoProvider>) -> Option<String> {
     let hash = provider.crypto().hash(HashAlgorithm::Sha256, der).ok()?;
     Some(hash.iter().map(|b| format!("{b:02X}")).collect::<Vec<_>>().join(":"))
 }
@@ -206,7 +207,7 @@ impl Dtls {
             _ => return None,
         };
         let keying = state.export_keying_material(EXPORTER, &[], profile.keying_len()).ok()?;
-        srtp::contexts(profile, keying.as_ref(), &self.identity.provider)
+        srtp::contexts(profile, keying.as_ref(), srtp::End::Server, &self.identity.provider)
     }
 
     /// Repeats flights that went unanswered.

@@ -25,3 +25,6 @@ pub mod twcc;
 
 pub use outbox::{Local, Outbox, Path};
 pub use sfu::{Sfu, SfuConfig};
+
+#[cfg(test)]
+mod tests;

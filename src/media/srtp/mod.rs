@@ -68,9 +68,22 @@ pub enum Sealer {
     Sha1(sha1::Sealer),
 }
 
-/// Makes both directions for the server's side from the exported keying material
-/// (client key, server key, client salt, server salt).
-pub fn contexts(profile: Profile, keying: &[u8], provider: &Arc<dyn RTCCryptoProvider>) -> Option<(Opener, Sealer)> {
+/// Which end of the DTLS association the contexts are for.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum End {
+    /// The media plane.
+    Server,
+    /// A client (relay, load tool, tests).
+    Client,
+}
+
+/// Makes both directions from the exported keying material (client key, server key, client salt, server salt).
+pub fn contexts(
+    profile: Profile,
+    keying: &[u8],
+    end: End,
+    provider: &Arc<dyn RTCCryptoProvider>,
+) -> Option<(Opener, Sealer)> {
     let salt = match profile {
         Profile::AeadAes128Gcm => 12,
         Profile::Aes128CmSha1_80 => 14,
@@ -79,14 +92,16 @@ pub fn contexts(profile: Profile, keying: &[u8], provider: &Arc<dyn RTCCryptoPro
     let server_key = keying.get(16..32)?;
     let client_salt = keying.get(32..32 + salt)?;
     let server_salt = keying.get(32 + salt..32 + 2 * salt)?;
+    let (client, server) = ((client_key, client_salt), (server_key, server_salt));
+    let (theirs, ours) = if end == End::Server { (client, server) } else { (server, client) };
     Some(match profile {
         Profile::AeadAes128Gcm => (
-            Opener::Gcm(gcm::Opener::new(client_key, client_salt, provider.as_ref())?),
-            Sealer::Gcm(gcm::Sealer::new(server_key, server_salt, provider.as_ref())?),
+            Opener::Gcm(gcm::Opener::new(theirs.0, theirs.1, provider.as_ref())?),
+            Sealer::Gcm(gcm::Sealer::new(ours.0, ours.1, provider.as_ref())?),
         ),
         Profile::Aes128CmSha1_80 => (
-            Opener::Sha1(sha1::Opener::new(client_key, client_salt, provider.as_ref())?),
-            Sealer::Sha1(sha1::Sealer::new(server_key, server_salt, provider.as_ref())?),
+            Opener::Sha1(sha1::Opener::new(theirs.0, theirs.1, provider.as_ref())?),
+            Sealer::Sha1(sha1::Sealer::new(ours.0, ours.1, provider.as_ref())?),
         ),
     })
 }

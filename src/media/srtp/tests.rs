@@ -38,7 +38,7 @@ fn far_side(profile: Profile, client: bool) -> Context {
 #[test]
 fn what_we_seal_the_far_side_opens() {
     for profile in [Profile::AeadAes128Gcm, Profile::Aes128CmSha1_80] {
-        let (_, mut sealer) = contexts(profile, &keying(profile), &provider()).expect("contexts");
+        let (_, mut sealer) = contexts(profile, &keying(profile), End::Server, &provider()).expect("contexts");
         let mut far = far_side(profile, false);
         for sequence in [65534u16, 65535, 0, 1] {
             let index = if sequence > 1000 { 1 << 16 } else { 2 << 16 } | u64::from(sequence);
@@ -56,7 +56,7 @@ fn what_we_seal_the_far_side_opens() {
 #[test]
 fn what_the_far_side_seals_we_open_once_and_forgeries_never() {
     for profile in [Profile::AeadAes128Gcm, Profile::Aes128CmSha1_80] {
-        let (mut opener, _) = contexts(profile, &keying(profile), &provider()).expect("contexts");
+        let (mut opener, _) = contexts(profile, &keying(profile), End::Server, &provider()).expect("contexts");
         let mut far = far_side(profile, true);
         let plain = packet(7);
         let header = Header::parse(&plain).expect("header");
@@ -79,7 +79,7 @@ fn what_the_far_side_seals_we_open_once_and_forgeries_never() {
 #[test]
 fn made_up_ssrcs_are_refused_beyond_the_limit() {
     let profile = Profile::AeadAes128Gcm;
-    let (mut opener, _) = contexts(profile, &keying(profile), &provider()).expect("contexts");
+    let (mut opener, _) = contexts(profile, &keying(profile), End::Server, &provider()).expect("contexts");
     let mut far = far_side(profile, true);
     let mut refused = 0;
     for ssrc in 0..(MAX_SSRCS as u32 + 10) {

@@ -1,0 +1,4 @@
+//! The whole core against real DTLS-SRTP clients, on the emulated clock and an emulated network.
+
+mod behaviour;
+mod world;

@@ -1,0 +1,226 @@
+//! A lesson on an emulated clock: one core, any number of clients, a network with delay and loss. One seed a run.
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use rand::rngs::StdRng;
+use rand::{Rng, SeedableRng};
+use rtc_crypto::RTCCryptoProvider;
+use rtc_crypto::providers::RingProvider;
+use tongke_signaling::command::*;
+use uuid::Uuid;
+
+use crate::media::dtls::Identity;
+use crate::media::outbox::{Local, Outbox, Path};
+use crate::media::sdp::{Candidates, MediaKind};
+use crate::media::srtp::Profile;
+use crate::media::timeline::Wall;
+use crate::media::{Sfu, SfuConfig};
+use crate::peer::handshake::ClientIdentity;
+use crate::peer::{Client, ClientEvent, OfferLine};
+
+/// One way, so a round trip is twice this.
+const DELAY: Duration = Duration::from_millis(10);
+
+enum Bound {
+    Server(SocketAddr, Vec<u8>),
+    Client(SocketAddr, Vec<u8>),
+}
+
+pub(super) struct World {
+    pub(super) now: Instant,
+    pub(super) sfu: Sfu,
+    pub(super) out: Outbox,
+    pub(super) events: Vec<Event>,
+    pub(super) clients: BTreeMap<u16, Client>,
+    pub(super) sessions: BTreeMap<u16, SessionId>,
+    /// Loss each way, 0 to 1.
+    pub(super) loss: f64,
+    pub(super) recorded: usize,
+    identity: ClientIdentity,
+    wire: BTreeMap<(Instant, u64), Bound>,
+    order: u64,
+    rng: StdRng,
+}
+
+pub(super) fn provider() -> Arc<dyn RTCCryptoProvider> {
+    Arc::new(RingProvider::new())
+}
+
+pub(super) const LESSON: LessonId = LessonId(Uuid::from_u128(1));
+
+pub(super) fn seat(n: u16) -> SeatId {
+    SeatId(Uuid::from_u128(1000 + u128::from(n)))
+}
+
+pub(super) fn lines(text: &str) -> Vec<OfferLine> {
+    text.split(' ')
+        .map(|l| OfferLine {
+            kind: if l.starts_with('a') { MediaKind::Audio } else { MediaKind::Video },
+            send: l.ends_with('^'),
+        })
+        .collect()
+}
+
+pub(super) const WHIP: &str = "a^ v^";
+pub(super) const WHEP: &str = "a v";
+pub(super) const ROOM: &str = "a^ v^ v v v a a a";
+
+impl World {
+    pub(super) fn new(seed: u64, profile: Profile) -> Self {
+        println!("seed {seed}");
+        let now = crate::net::clock::now();
+        let pem = Identity::generate_pem(&provider()).expect("certificate");
+        let config = SfuConfig {
+            worker: 0,
+            candidates: Candidates { udp: vec![SocketAddr::from(([127, 0, 0, 1], 7882))], tcp: vec![] },
+            identity: Identity::from_pem(&pem, provider()).expect("identity"),
+            wall: Wall::new(now, Duration::from_secs(1_800_000_000)),
+            max_sessions: 100,
+            seed: [seed as u8; 32],
+        };
+        let mut world = Self {
+            now,
+            sfu: Sfu::new(config),
+            out: Outbox::new(),
+            events: Vec::new(),
+            clients: BTreeMap::new(),
+            sessions: BTreeMap::new(),
+            loss: 0.0,
+            recorded: 0,
+            identity: ClientIdentity::generate(profile, provider()).expect("identity"),
+            wire: BTreeMap::new(),
+            order: 0,
+            rng: StdRng::seed_from_u64(seed),
+        };
+        world.command(Command::Open { lesson: LESSON, codecs: vec![VideoCodec::H264, VideoCodec::Vp9] });
+        world
+    }
+
+    pub(super) fn command(&mut self, command: Command) {
+        self.sfu.handle_command(self.now, command, &mut self.out);
+        self.collect();
+    }
+
+    /// Joins and waits until connected; returns the client's port, which names it.
+    pub(super) fn join(&mut self, port: u16, role: SessionRole, shape: &str) -> SessionId {
+        let client = Client::new(self.now, lines(shape), self.identity.clone(), &mut self.rng);
+        let offer = client.offer();
+        let session = SessionId(Uuid::from_u128(self.rng.random()));
+        self.clients.insert(port, client);
+        self.sessions.insert(port, session);
+        self.command(Command::Join { lesson: LESSON, session, seat: seat(port), role, offer });
+        let answer = self.events.iter().rev().find_map(|e| match e {
+            Event::Answered { session: s, answer, .. } if *s == session => Some(answer.clone()),
+            _ => None,
+        });
+        let answer = answer.unwrap_or_else(|| panic!("answered: {:?}", self.events.last()));
+        let now = self.now;
+        assert!(self.client(port).handle_answer(now, &answer));
+        for _ in 0..500 {
+            if self.client(port).is_connected() {
+                break;
+            }
+            self.run(Duration::from_millis(10));
+        }
+        assert!(self.client(port).is_connected(), "client {port} connects");
+        session
+    }
+
+    pub(super) fn client(&mut self, port: u16) -> &mut Client {
+        self.clients.get_mut(&port).expect("joined")
+    }
+
+    pub(super) fn take(&mut self, port: u16) -> Vec<ClientEvent> {
+        std::mem::take(&mut self.client(port).events)
+    }
+
+    fn address(port: u16) -> SocketAddr {
+        SocketAddr::from(([127, 0, 0, 1], port))
+    }
+
+    fn put(&mut self, bound: Bound) {
+        if self.loss > 0.0 && self.rng.random_bool(self.loss) {
+            return;
+        }
+        self.order += 1;
+        self.wire.insert((self.now + DELAY, self.order), bound);
+    }
+
+    fn collect(&mut self) {
+        let lanes: Vec<(SocketAddr, Vec<u8>, Vec<u16>)> =
+            self.out.lanes().iter().map(|l| (l.path.remote, l.bytes.clone(), l.lengths.clone())).collect();
+        self.out.clear_lanes();
+        for (to, bytes, lengths) in lanes {
+            let mut at = 0;
+            for length in lengths {
+                let end = at + usize::from(length);
+                self.put(Bound::Client(to, bytes[at..end].to_vec()));
+                at = end;
+            }
+        }
+        self.recorded += self.out.record.packets.len();
+        self.out.record = Default::default();
+        self.events.append(&mut self.out.events);
+        let ports: Vec<u16> = self.clients.keys().copied().collect();
+        for port in ports {
+            for datagram in std::mem::take(&mut self.client(port).outgoing) {
+                self.put(Bound::Server(Self::address(port), datagram));
+            }
+        }
+    }
+
+    /// Lets time pass in steps of 1 ms.
+    pub(super) fn run(&mut self, length: Duration) {
+        let end = self.now + length;
+        while self.now < end {
+            self.now += Duration::from_millis(1);
+            let later = self.wire.split_off(&(self.now, u64::MAX));
+            for bound in std::mem::replace(&mut self.wire, later).into_values() {
+                match bound {
+                    Bound::Server(from, mut d) => {
+                        let path = Path { local: Local::Udp, remote: from };
+                        self.sfu.handle_datagram(self.now, path, &mut d, &mut self.out);
+                    }
+                    Bound::Client(to, mut d) => {
+                        let now = self.now;
+                        if let Some(c) = self.clients.get_mut(&to.port()) {
+                            c.handle_datagram(now, &mut d);
+                        }
+                    }
+                }
+            }
+            if self.sfu.next_timeout().is_some_and(|at| at <= self.now) {
+                self.sfu.handle_timeout(self.now, &mut self.out);
+            }
+            let now = self.now;
+            for client in self.clients.values_mut() {
+                client.handle_timeout(now);
+            }
+            self.collect();
+        }
+    }
+
+    /// A client's address changes to another port (NAT rebinding); its name stays the new port.
+    pub(super) fn rebind(&mut self, from: u16, to: u16) {
+        let client = self.clients.remove(&from).expect("joined");
+        self.clients.insert(to, client);
+    }
+
+    /// Sends a video frame of three packets (the first of a key frame where asked) and one sound packet.
+    pub(super) fn frame(&mut self, port: u16, number: u32, key: bool) {
+        let first = if key { vec![0x67, 0, 0] } else { vec![0x61, 0, 0] };
+        let client = self.client(port);
+        let time = number.wrapping_mul(3000);
+        for (i, head) in [first, vec![0x61, 1, 1], vec![0x61, 2, 2]].into_iter().enumerate() {
+            let mut payload = head;
+            payload.extend_from_slice(&number.to_be_bytes());
+            payload.resize(200, i as u8);
+            client.send(1, time, i == 2, &payload);
+        }
+        client.send(0, number.wrapping_mul(1600), false, &number.to_be_bytes());
+        self.collect();
+    }
+}

@@ -1,0 +1,408 @@
+//! One sans-IO client connection: ICE (controlling), DTLS, SRTP, NACK both ways.
+
+use std::collections::HashMap;
+use std::time::{Duration, Instant};
+
+use rand::Rng;
+use rtc_stun::attributes::{ATTR_USERNAME, AttrType};
+use rtc_stun::fingerprint::FINGERPRINT;
+use rtc_stun::integrity::MessageIntegrity;
+use rtc_stun::message::{BINDING_REQUEST, BINDING_SUCCESS, Message, Setter, TransactionId};
+use rtc_stun::textattrs::TextAttribute;
+
+use super::handshake::{ClientIdentity, Handshake};
+use super::offer::{H264, H264_RTX, MID_ID, OPUS, OfferLine, TRANSPORT_CC_ID, write_offer};
+use crate::media::ice::Credentials;
+use crate::media::receive::ReceiveStream;
+use crate::media::ring::Ring;
+use crate::media::rtcp::{self, Report};
+use crate::media::rtp::{Header, write_header};
+use crate::media::sdp::MediaKind;
+use crate::media::srtp::{Opener, Sealer};
+
+/// Consent and keep-alive checks (RFC 7675 allows 4 to 6 s; a browser sends one every 2.5 s).
+const CHECK_INTERVAL: Duration = Duration::from_millis(2_500);
+/// Until the first answer checks go out this often.
+const FIRST_CHECKS: Duration = Duration::from_millis(50);
+/// Packets kept for the server's NACKs.
+const KEPT: usize = 512;
+/// A report block for each stream this often.
+const REPORT_INTERVAL: Duration = Duration::from_millis(1_000);
+
+/// What happened at a client.
+#[derive(Clone, PartialEq, Debug)]
+pub enum ClientEvent {
+    /// Media may flow.
+    Connected,
+    /// A packet of one of the server's slots, in place or recovered.
+    Packet {
+        /// Slot's SSRC.
+        ssrc: u32,
+        /// Sequence number.
+        sequence: u16,
+        /// RTP time.
+        timestamp: u32,
+        /// Marker bit.
+        marker: bool,
+        /// True: it came as a retransmission.
+        repaired: bool,
+        /// Payload.
+        payload: Vec<u8>,
+    },
+    /// The server asks for a key frame on this line.
+    KeyFrameWanted {
+        /// m-line.
+        line: usize,
+    },
+}
+
+struct SendLine {
+    ssrc: u32,
+    rtx_ssrc: u32,
+    next: u64,
+    rtx_next: u64,
+    ring: Ring,
+    packets: u32,
+    octets: u32,
+    last_timestamp: u32,
+}
+
+/// See the module.
+pub struct Client {
+    lines: Vec<OfferLine>,
+    credentials: Credentials,
+    theirs: Option<Credentials>,
+    identity: ClientIdentity,
+    handshake: Handshake,
+    keys: Option<(Opener, Sealer)>,
+    next_check: Instant,
+    checked: bool,
+    next_report: Instant,
+    senders: HashMap<usize, SendLine>,
+    received: HashMap<u32, ReceiveStream>,
+    repairs: HashMap<u32, u32>,
+    transport_number: u16,
+    our_ssrc: u32,
+    /// Datagrams to send to the server.
+    pub outgoing: Vec<Vec<u8>>,
+    /// What happened.
+    pub events: Vec<ClientEvent>,
+    /// Packets never recovered before they were given up.
+    pub nacks_sent: u64,
+}
+
+struct UseCandidate;
+
+impl Setter for UseCandidate {
+    fn add_to(&self, m: &mut Message) -> Result<(), rtc_shared::error::Error> {
+        m.add(AttrType(0x0025), &[]);
+        Ok(())
+    }
+}
+
+impl Client {
+    /// A client with these lines; `offer` gives what to post.
+    pub fn new(now: Instant, lines: Vec<OfferLine>, identity: ClientIdentity, rng: &mut impl Rng) -> Self {
+        let senders = lines.iter().enumerate().filter(|(_, l)| l.send).map(|(i, _)| {
+            let line = SendLine {
+                ssrc: rng.random(),
+                rtx_ssrc: rng.random(),
+                next: 1 << 16 | u64::from(rng.random::<u16>()),
+                rtx_next: 1 << 16,
+                ring: Ring::new(KEPT),
+                packets: 0,
+                octets: 0,
+                last_timestamp: 0,
+            };
+            (i, line)
+        });
+        Self {
+            senders: senders.collect(),
+            credentials: Credentials::generate(99, rng),
+            handshake: Handshake::new(identity.clone()),
+            our_ssrc: rng.random(),
+            lines,
+            theirs: None,
+            identity,
+            keys: None,
+            next_check: now,
+            checked: false,
+            next_report: now,
+            received: HashMap::new(),
+            repairs: HashMap::new(),
+            transport_number: 0,
+            outgoing: Vec::new(),
+            events: Vec::new(),
+            nacks_sent: 0,
+        }
+    }
+
+    /// The offer.
+    pub fn offer(&self) -> String {
+        write_offer(&self.lines, &self.credentials, &self.identity.fingerprint)
+    }
+
+    /// Takes the answer; false when it lacks what is needed.
+    pub fn handle_answer(&mut self, now: Instant, answer: &str) -> bool {
+        let find = |key: &str| answer.lines().find_map(|l| l.strip_prefix(key)).map(|v| v.trim().to_owned());
+        let (Some(ufrag), Some(password)) = (find("a=ice-ufrag:"), find("a=ice-pwd:")) else { return false };
+        for line in answer.lines() {
+            if let Some(group) = line.trim().strip_prefix("a=ssrc-group:FID ") {
+                if let Some((primary, repair)) = group.split_once(' ') {
+                    if let (Ok(primary), Ok(repair)) = (primary.parse(), repair.parse()) {
+                        self.repairs.insert(repair, primary);
+                    }
+                }
+            }
+        }
+        self.theirs = Some(Credentials { ufrag, password });
+        self.handle_timeout(now);
+        true
+    }
+
+    /// Takes new credentials of an ICE restart.
+    pub fn handle_restart(&mut self, now: Instant, fragment: &str) -> bool {
+        self.checked = false;
+        self.next_check = now;
+        self.handle_answer(now, fragment)
+    }
+
+    /// True once media may flow.
+    pub fn is_connected(&self) -> bool {
+        self.keys.is_some()
+    }
+
+    /// When `handle_timeout` wants to be called next.
+    pub fn next_timeout(&self) -> Instant {
+        self.next_check
+    }
+
+    /// Does what is due: checks, handshake flights, NACKs, reports.
+    pub fn handle_timeout(&mut self, now: Instant) {
+        if now >= self.next_check {
+            self.send_check();
+            self.next_check = now + if self.checked { CHECK_INTERVAL } else { FIRST_CHECKS };
+        }
+        if self.keys.is_none() {
+            self.handshake.handle_timeout(now);
+            self.flush_handshake();
+            return;
+        }
+        self.send_nacks(now);
+        if now >= self.next_report {
+            self.next_report = now + REPORT_INTERVAL;
+            let blocks: Vec<rtcp::Block> =
+                self.received.values_mut().filter(|s| !s.is_repair).filter_map(|s| s.report(now)).collect();
+            let ours = self.our_ssrc;
+            self.send_rtcp(|b| rtcp::write_receiver_report(b, ours, &blocks));
+        }
+    }
+
+    fn send_check(&mut self) {
+        let Some(theirs) = &self.theirs else { return };
+        let mut check = Message::new();
+        let username = format!("{}:{}", theirs.ufrag, self.credentials.ufrag);
+        let crypto = self.identity.provider.crypto();
+        let password = theirs.password.clone();
+        let built = check.build(&[
+            Box::new(TransactionId::new()),
+            Box::new(BINDING_REQUEST),
+            Box::new(TextAttribute::new(ATTR_USERNAME, username)),
+            Box::new(UseCandidate),
+            Box::new(MessageIntegrity::new_short_term_integrity_with_provider(password, crypto)),
+            Box::new(FINGERPRINT),
+        ]);
+        if built.is_ok() {
+            self.outgoing.push(check.raw);
+        }
+    }
+
+    fn flush_handshake(&mut self) {
+        self.outgoing.extend(self.handshake.outgoing.drain(..).map(|d| d.to_vec()));
+    }
+
+    /// Takes a datagram from the server.
+    pub fn handle_datagram(&mut self, now: Instant, datagram: &mut [u8]) {
+        match datagram {
+            [0..=3, ..] => {
+                let mut message = Message::new();
+                if message.unmarshal_binary(datagram).is_ok() && message.typ == BINDING_SUCCESS {
+                    self.checked = true;
+                    self.handshake.start(now);
+                    self.flush_handshake();
+                }
+            }
+            [20..=63, ..] => {
+                if let Some(keys) = self.handshake.handle_datagram(now, datagram) {
+                    self.keys = Some(keys);
+                    self.events.push(ClientEvent::Connected);
+                }
+                self.flush_handshake();
+            }
+            [128..=191, 192..=223, ..] => self.handle_rtcp(datagram),
+            [128..=191, ..] => self.handle_rtp(now, datagram),
+            _ => {}
+        }
+    }
+
+    fn handle_rtp(&mut self, now: Instant, datagram: &mut [u8]) {
+        let Some((opener, _)) = self.keys.as_mut() else { return };
+        let Some(header) = Header::parse(datagram) else { return };
+        let is_repair = self.repairs.contains_key(&header.ssrc);
+        let rate = if header.payload_type == OPUS { 48_000 } else { 90_000 };
+        let stream =
+            self.received.entry(header.ssrc).or_insert_with(|| ReceiveStream::new(header.ssrc, 0, 0, is_repair, rate));
+        let index = stream.sequences.guess(header.sequence);
+        let Ok(len) = opener.open_rtp(datagram, &header, index) else { return };
+        stream.note(index, header.timestamp, now);
+        let Some(packet) = datagram.get(..len) else { return };
+        let mut payload = header.payload(packet);
+        let (mut ssrc, mut sequence) = (header.ssrc, header.sequence);
+        if let Some(primary) = self.repairs.get(&header.ssrc) {
+            let Some(original) = packet.get(payload.clone()).and_then(|p| p.first_chunk::<2>()) else { return };
+            (ssrc, sequence) = (*primary, u16::from_be_bytes(*original));
+            payload.start += 2;
+            if let Some(stream) = self.received.get_mut(primary) {
+                let extended = stream.sequences.guess(sequence);
+                stream.recovered(extended);
+            }
+        }
+        self.events.push(ClientEvent::Packet {
+            ssrc,
+            sequence,
+            timestamp: header.timestamp,
+            marker: header.marker,
+            repaired: is_repair,
+            payload: packet.get(payload).unwrap_or_default().to_vec(),
+        });
+    }
+
+    fn handle_rtcp(&mut self, datagram: &mut [u8]) {
+        let Some((opener, _)) = self.keys.as_mut() else { return };
+        let Ok(len) = opener.open_rtcp(datagram) else { return };
+        for report in rtcp::parse(datagram.get(..len).unwrap_or_default()) {
+            match report {
+                Report::KeyFrame { ssrc } => {
+                    if let Some((line, _)) = self.senders.iter().find(|(_, s)| s.ssrc == ssrc) {
+                        self.events.push(ClientEvent::KeyFrameWanted { line: *line });
+                    }
+                }
+                Report::Nack { ssrc, sequences } => {
+                    let line = self.senders.iter().find(|(_, s)| s.ssrc == ssrc).map(|(l, _)| *l);
+                    if let Some(line) = line {
+                        sequences.into_iter().for_each(|s| self.repeat(line, s));
+                    }
+                }
+                _ => {}
+            }
+        }
+    }
+
+    /// Sends one packet on a line; nothing before the client is connected.
+    pub fn send(&mut self, line: usize, timestamp: u32, marker: bool, payload: &[u8]) {
+        let Some((_, sealer)) = self.keys.as_mut() else { return };
+        let Some(sender) = self.senders.get_mut(&line) else { return };
+        let video = self.lines.get(line).is_some_and(|l| l.kind == MediaKind::Video);
+        let index = sender.next;
+        sender.next += 1;
+        sender.packets = sender.packets.wrapping_add(1);
+        sender.octets = sender.octets.wrapping_add(payload.len() as u32);
+        sender.last_timestamp = timestamp;
+        sender.ring.keep(index, timestamp, marker, false, payload);
+        self.transport_number = self.transport_number.wrapping_add(1);
+        let mut packet = Vec::with_capacity(payload.len() + 64);
+        let payload_type = if video { H264 } else { OPUS };
+        write_header(&mut packet, marker, payload_type, index as u16, timestamp, sender.ssrc);
+        let number = video.then_some(self.transport_number);
+        extend(&mut packet, line, number);
+        let header = packet.len();
+        packet.extend_from_slice(payload);
+        if sealer.seal_rtp(&mut packet, 0, header, index) {
+            self.outgoing.push(packet);
+        }
+    }
+
+    fn repeat(&mut self, line: usize, sequence: u16) {
+        let Some((_, sealer)) = self.keys.as_mut() else { return };
+        let Some(sender) = self.senders.get_mut(&line) else { return };
+        let newest = sender.next - 1;
+        let Some(index) = newest.checked_sub(u64::from((newest as u16).wrapping_sub(sequence))) else { return };
+        let Some(kept) = sender.ring.find(index) else { return };
+        let video = self.lines.get(line).is_some_and(|l| l.kind == MediaKind::Video);
+        let mut packet = Vec::new();
+        let seal_index = if video {
+            let rtx = sender.rtx_next;
+            sender.rtx_next += 1;
+            write_header(&mut packet, kept.marker, H264_RTX, rtx as u16, kept.timestamp, sender.rtx_ssrc);
+            rtx
+        } else {
+            write_header(&mut packet, kept.marker, OPUS, sequence, kept.timestamp, sender.ssrc);
+            index
+        };
+        extend(&mut packet, line, None);
+        let header = packet.len();
+        if video {
+            packet.extend_from_slice(&sequence.to_be_bytes());
+        }
+        packet.extend_from_slice(&kept.payload);
+        if sealer.seal_rtp(&mut packet, 0, header, seal_index) {
+            self.outgoing.push(packet);
+        }
+    }
+
+    /// Reports the sender's clock on a line.
+    pub fn send_sender_report(&mut self, line: usize, ntp: u64, rtp: u32) {
+        let Some(s) = self.senders.get(&line) else { return };
+        let (ssrc, packets, octets) = (s.ssrc, s.packets, s.octets);
+        self.send_rtcp(|b| rtcp::write_sender_report(b, ssrc, ntp, rtp, packets, octets, "client"));
+    }
+
+    /// Asks the server for a key frame of one of its slots.
+    pub fn ask_key_frame(&mut self, ssrc: u32) {
+        let ours = self.our_ssrc;
+        self.send_rtcp(|b| rtcp::write_pli(b, ours, ssrc));
+    }
+
+    fn send_nacks(&mut self, now: Instant) {
+        let ours = self.our_ssrc;
+        let mut due = Vec::new();
+        let mut asks = Vec::new();
+        for stream in self.received.values_mut().filter(|s| !s.is_repair) {
+            stream.due_nacks(now, &mut due);
+            if !due.is_empty() {
+                asks.push((stream.ssrc, due.clone()));
+            }
+        }
+        for (ssrc, sequences) in asks {
+            self.nacks_sent += sequences.len() as u64;
+            self.send_rtcp(|b| rtcp::write_nack(b, ours, ssrc, &sequences));
+        }
+    }
+
+    fn send_rtcp(&mut self, write: impl FnOnce(&mut Vec<u8>)) {
+        let Some((_, sealer)) = self.keys.as_mut() else { return };
+        let mut packet = Vec::new();
+        write(&mut packet);
+        if !packet.is_empty() && sealer.seal_rtcp(&mut packet, 0) {
+            self.outgoing.push(packet);
+        }
+    }
+}
+
+/// Adds the mid and, for video, the transport-wide number as one-byte extensions (RFC 8285 §4.2).
+fn extend(packet: &mut Vec<u8>, line: usize, number: Option<u16>) {
+    let mid = line.to_string();
+    let mut body = vec![MID_ID << 4 | (mid.len() as u8 - 1)];
+    body.extend_from_slice(mid.as_bytes());
+    if let Some(number) = number {
+        body.push(TRANSPORT_CC_ID << 4 | 1);
+        body.extend_from_slice(&number.to_be_bytes());
+    }
+    body.resize(body.len().div_ceil(4) * 4, 0);
+    if let Some(first) = packet.first_mut() {
+        *first |= 0x10;
+    }
+    packet.extend_from_slice(&[0xbe, 0xde]);
+    packet.extend_from_slice(&((body.len() / 4) as u16).to_be_bytes());
+    packet.extend_from_slice(&body);
+}

@@ -1,0 +1,11 @@
+//! Tongke as a WebRTC client, made of the same sans-IO crates as the server: the load tool's publishers and viewers, and
+//! the far side in tests on the emulated clock.
+//!
+//! Reading order: [`client`] (one connection), [`offer`] (what it offers), [`handshake`] (its DTLS).
+
+pub mod client;
+pub mod handshake;
+pub mod offer;
+
+pub use client::{Client, ClientEvent};
+pub use offer::{OfferLine, write_offer};
