@@ -1,7 +1,10 @@
 //! The Tongke server: its media plane and what wires it to signaling and the recorder.
 //!
-//! Reading order: [`media`] (the sans-IO core), [`net`] (its drivers), [`peer`] (Tongke as a client).
+//! Reading order: [`config`] (settings), [`media`] (the sans-IO core), [`net`] (its drivers), [`peer`] (Tongke as a
+//! client), [`assets`] (the pages).
 
+pub mod assets;
+pub mod config;
 pub mod media;
 pub mod net;
 pub mod peer;

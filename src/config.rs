@@ -1,0 +1,172 @@
+//! The operator's settings: one TOML file and the environment, parsed into types. No globals.
+
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::path::{Path, PathBuf};
+
+use serde::Deserialize;
+
+/// HTTPS of `serve`.
+const HTTPS_PORT: u16 = 8443;
+/// First UDP port; each worker adds its number.
+const UDP_PORT: u16 = 7882;
+/// ICE-TCP.
+const TCP_PORT: u16 = 7881;
+
+/// The settings file could not be used.
+#[derive(Debug, thiserror::Error)]
+pub enum ConfigError {
+    /// It cannot be read.
+    #[error("settings file {path}: {cause}")]
+    Unreadable {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        cause: std::io::Error,
+    },
+    /// It is not what it should be.
+    #[error("settings file {path}: {cause}")]
+    Malformed {
+        /// The file.
+        path: PathBuf,
+        /// Where and why.
+        cause: Box<toml::de::Error>,
+    },
+    /// A value does not fit.
+    #[error("setting `{name}`: {why}")]
+    Unfit {
+        /// The setting.
+        name: &'static str,
+        /// Why.
+        why: &'static str,
+    },
+}
+
+/// All settings, with defaults for a school district on one machine.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Config {
+    /// Where HTTPS (or, on loopback only, HTTP) listens.
+    pub listen: SocketAddr,
+    /// Folder of the database, the recordings and the certificates.
+    pub data: PathBuf,
+    /// Addresses told to clients; empty: the address this machine reaches the network with.
+    pub public_addresses: Vec<IpAddr>,
+    /// First UDP port; worker n takes this plus n.
+    pub udp_port: u16,
+    /// ICE-TCP port; 0: only on the HTTPS port.
+    pub tcp_port: u16,
+    /// Media workers; 0: one per core.
+    pub workers: u8,
+    /// Names and addresses in the first-run certificate.
+    pub names: Vec<String>,
+    /// The operator's certificate; without it a first-run certificate is made.
+    pub tls: Option<TlsFiles>,
+    /// Plain HTTP instead of HTTPS; only on loopback (a proxy in front, or the demo).
+    pub plain_http: bool,
+    /// Lead times of a lesson.
+    pub lesson: LessonTimes,
+    /// Sessions one worker takes.
+    pub sessions_per_worker: usize,
+}
+
+/// The operator's certificate chain and key, PEM.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct TlsFiles {
+    /// Chain, leaf first.
+    pub certificate: PathBuf,
+    /// Private key.
+    pub key: PathBuf,
+}
+
+/// Lead times, seconds.
+#[derive(Clone, Copy, Debug, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct LessonTimes {
+    /// Rooms may be checked so long before the bell.
+    pub opens_before_s: u32,
+    /// Displays join, muted, so long before the bell.
+    pub admits_before_s: u32,
+    /// A teacher may extend once by so much.
+    pub extend_s: u32,
+}
+
+impl Default for LessonTimes {
+    fn default() -> Self {
+        Self { opens_before_s: 600, admits_before_s: 300, extend_s: 300 }
+    }
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            listen: SocketAddr::from((Ipv4Addr::UNSPECIFIED, HTTPS_PORT)),
+            data: PathBuf::from("data"),
+            public_addresses: Vec::new(),
+            udp_port: UDP_PORT,
+            tcp_port: TCP_PORT,
+            workers: 0,
+            names: vec!["localhost".to_owned()],
+            tls: None,
+            plain_http: false,
+            lesson: LessonTimes::default(),
+            sessions_per_worker: 2_000,
+        }
+    }
+}
+
+impl Config {
+    /// Reads the settings file; without one, the defaults.
+    pub fn read(path: Option<&Path>) -> Result<Self, ConfigError> {
+        let Some(path) = path else { return Ok(Self::default()) };
+        let text =
+            std::fs::read_to_string(path).map_err(|cause| ConfigError::Unreadable { path: path.to_owned(), cause })?;
+        let config: Self = toml::from_str(&text)
+            .map_err(|cause| ConfigError::Malformed { path: path.to_owned(), cause: Box::new(cause) })?;
+        config.checked()
+    }
+
+    /// The same settings if they fit together.
+    pub fn checked(self) -> Result<Self, ConfigError> {
+        let unfit = |name, why| Err(ConfigError::Unfit { name, why });
+        if self.plain_http && !self.listen.ip().is_loopback() {
+            return unfit("plain_http", "plain HTTP is served on loopback only; remove it or listen on 127.0.0.1");
+        }
+        if self.lesson.admits_before_s > self.lesson.opens_before_s {
+            return unfit("lesson.admits_before_s", "rooms cannot join before the lesson is open (opens_before_s)");
+        }
+        if self.workers > 64 {
+            return unfit("workers", "at most 64");
+        }
+        Ok(self)
+    }
+
+    /// Media workers to start.
+    pub fn worker_count(&self) -> u8 {
+        let cores = std::thread::available_parallelism().map_or(1, |n| n.get().min(64) as u8);
+        if self.workers == 0 { cores } else { self.workers }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_sets_what_it_names_and_nothing_unknown_passes() {
+        let dir = tempfile::tempdir().expect("directory");
+        let path = dir.path().join("tongke.toml");
+        std::fs::write(&path, "listen = \"127.0.0.1:9000\"\n[lesson]\nadmits_before_s = 60\n").expect("write");
+        let config = Config::read(Some(&path)).expect("reads");
+        assert_eq!(config.listen.port(), 9000);
+        assert_eq!((config.lesson.admits_before_s, config.lesson.opens_before_s), (60, 600));
+        std::fs::write(&path, "lisen = 1").expect("write");
+        assert!(matches!(Config::read(Some(&path)), Err(ConfigError::Malformed { .. })));
+    }
+
+    #[test]
+    fn plain_http_is_refused_beyond_loopback() {
+        let config = Config { plain_http: true, ..Config::default() };
+        assert!(matches!(config.checked(), Err(ConfigError::Unfit { name: "plain_http", .. })));
+    }
+}
