@@ -197,9 +197,10 @@ pub fn us_to_ticks(us: i64, rate: i64) -> i64 {
     (i128::from(us) * i128::from(rate)).div_euclid(1_000_000) as i64
 }
 
-/// Ticks of `timescale` in ms, rounded down.
+/// Ticks of `timescale` in ms, to the nearest.
 pub fn ticks_to_ms(ticks: u64, timescale: u32) -> i64 {
-    (u128::from(ticks) * 1000 / u128::from(timescale.max(1))) as i64
+    let timescale = u128::from(timescale.max(1));
+    ((u128::from(ticks) * 1000 + timescale / 2) / timescale) as i64
 }
 
 #[cfg(test)]

@@ -30,8 +30,8 @@ const FRAGMENT_US: i64 = 1_000_000;
 const FRAGMENT_BYTES: usize = 8 << 20;
 /// Samples of a fragment at most: 2.5 ms sound frames come 400 a second.
 const FRAGMENT_SAMPLES: usize = 1000;
-/// A part closes at the first key frame after this.
-const PART_US: i64 = 60_000_000;
+/// A part closes at the first key frame after this: a minute, less what jitter takes from fifteen key frames.
+const PART_US: i64 = 59_500_000;
 /// A publisher that sends no key frame for so long gets its part closed and a hole until it does.
 const PART_LIMIT_US: i64 = 180_000_000;
 /// A picture may stand still so long within a run: Chromium repeats a still screen every second.
