@@ -332,3 +332,6 @@ impl Track {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,6 +1,10 @@
 //! What the tests of this crate share: clips made by ffmpeg, RTP packets made of them, a recorder to feed.
 
-#![allow(dead_code, unreachable_pub, reason = "each test binary uses a part of it")]
+#![allow(
+    dead_code,
+    unreachable_pub,
+    reason = "each test binary uses a part of it"
+)]
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
