@@ -76,6 +76,33 @@ function install() {
   /** What `watch` noted so far. */
   const watched = (selector) => watches.get(selector) ?? [];
 
+  /**
+   * Notes each new count that a place in the page shows, also when the page replaces the
+   * element: `watch` is exact to the frame, this one survives a new session.
+   */
+  function follow(selector) {
+    const seen = [];
+    watches.set(selector, seen);
+    const timer = setInterval(() => {
+      if (watches.get(selector) !== seen) return clearInterval(timer);
+      const read = counter(selector);
+      const last = seen.at(-1);
+      if (read && (read.count !== last?.count || read.clip !== last?.clip) && seen.length < 20000) {
+        seen.push({ at_ms: read.at_ms, clip: read.clip, count: read.count });
+      }
+    }, 40);
+  }
+
+  /** Finds the video that shows a clip, wherever it is; gives a selector for it, or null. */
+  function showing(clip) {
+    for (const video of document.querySelectorAll('video')) {
+      video.dataset.look ??= String(Math.random()).slice(2);
+      const selector = `[data-look="${video.dataset.look}"]`;
+      if (counter(selector)?.clip === clip) return selector;
+    }
+    return null;
+  }
+
   /** Resolves with the time at which an element first shows this clip. */
   function whenClip(selector, clip, ceiling_ms) {
     const start = Date.now();
@@ -187,8 +214,37 @@ function install() {
     });
   }
 
-  window.__look = { counter, moves, watch, watched, whenClip, tones, whenTone, clicks };
+  window.__look = { counter, moves, watch, watched, follow, showing, whenClip, tones, whenTone, clicks };
 }
 
 /** The script to run in every page before its own. */
 export const LOOK = `(() => { ${checksum}; ${readBlocks}; (${install})(); })();`;
+
+/** Runs in the teacher's page: what the camera and the screen give, before anything is sent. */
+function keepOwn() {
+  const keep = (name, stream) => {
+    const [track] = stream.getVideoTracks();
+    if (!track) return;
+    document.querySelector(`video[data-own="${name}"]`)?.remove();
+    const video = document.createElement('video');
+    Object.assign(video, { muted: true, autoplay: true, srcObject: new MediaStream([track.clone()]) });
+    Object.assign(video.style, { position: 'fixed', right: '0', bottom: '0', width: '2px', height: '2px', pointerEvents: 'none' });
+    video.dataset.own = name;
+    document.body.append(video);
+    window.__look.watch(`video[data-own="${name}"]`);
+  };
+  const { getUserMedia, getDisplayMedia } = MediaDevices.prototype;
+  MediaDevices.prototype.getUserMedia = async function (wanted) {
+    const stream = await getUserMedia.call(this, wanted);
+    keep('camera', stream);
+    return stream;
+  };
+  MediaDevices.prototype.getDisplayMedia = async function (wanted) {
+    const stream = await getDisplayMedia.call(this, wanted);
+    keep('screen', stream);
+    return stream;
+  };
+}
+
+/** The script that lets a test see the teacher's own sources at `video[data-own=camera|screen]`. */
+export const KEEP_OWN = `(${keepOwn})();`;
