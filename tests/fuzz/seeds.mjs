@@ -59,7 +59,7 @@ async function offers() {
 }
 
 /** Packets that ffmpeg sends in two seconds of one codec, RTP and RTCP. */
-async function packets(args) {
+async function packets(args, size = 1200) {
   const rtp = createSocket('udp4');
   await new Promise((done) => rtp.bind(0, '127.0.0.1', done));
   const port = rtp.address().port;
@@ -69,23 +69,39 @@ async function packets(args) {
   rtp.on('message', (bytes) => seen.rtp.push(bytes));
   rtcp.on('message', (bytes) => seen.rtcp.push(bytes));
   const child = spawn('ffmpeg', ['-hide_banner', '-nostdin', '-loglevel', 'error', '-re', ...args, '-strict', 'experimental',
-    '-f', 'rtp', `rtp://127.0.0.1:${port}?rtcpport=${rtcp.address().port}&pkt_size=1200`], { stdio: ['ignore', 'ignore', 'inherit'] });
+    '-f', 'rtp', `rtp://127.0.0.1:${port}?rtcpport=${rtcp.address().port}&pkt_size=${size}`], { stdio: ['ignore', 'ignore', 'inherit'] });
   await new Promise((done) => child.on('close', done));
   rtp.close();
   rtcp.close();
   return seen;
 }
 
+/** One depacketiser seed: payloads of up to 127 octets, each behind its length and marker. */
+const frame = (payloads) =>
+  Buffer.concat(payloads.flatMap(([payload, marker]) => [Buffer.from([(payload.length << 1) | (marker ? 1 : 0)]), payload]));
+
+/** Seeds of a sender's stream: from each sixth of it, forty packets. */
+function framed(target, { rtp }) {
+  const payloads = rtp.map((packet) => [packet.subarray(12, 12 + 127), packet[1] >= 128]);
+  for (let i = 0; i < 6; i += 1) {
+    const from = Math.floor((payloads.length * i) / 6);
+    put(target, `stream-${i}`, frame(payloads.slice(from, from + 40)));
+  }
+}
+
 async function media() {
+  const small = ['-f', 'lavfi', '-i', 'testsrc2=s=64x48:r=8:d=3'];
   const video = ['-f', 'lavfi', '-i', 'testsrc2=s=320x180:r=15:d=2'];
   const h264 = await packets([...video, '-c:v', 'libx264', '-profile:v', 'baseline', '-tune', 'zerolatency', '-g', '15', '-b:v', '600k']);
   const vp9 = await packets([...video, '-c:v', 'libvpx-vp9', '-deadline', 'realtime', '-cpu-used', '8', '-g', '15', '-b:v', '400k']);
   const opus = await packets(['-f', 'lavfi', '-i', 'sine=d=1', '-c:a', 'libopus', '-b:a', '32k']);
   const some = (all) => all.filter((_, i) => i % Math.ceil(all.length / 12) === 0);
-  some(h264.rtp).forEach((packet, i) => { put('fuzz_rtp', `h264-${i}`, packet); put('fuzz_h264', `payload-${i}`, packet.subarray(12)); });
-  some(vp9.rtp).forEach((packet, i) => { put('fuzz_rtp', `vp9-${i}`, packet); put('fuzz_vp9', `payload-${i}`, packet.subarray(12)); });
+  some(h264.rtp).forEach((packet, i) => put('fuzz_rtp', `h264-${i}`, packet));
+  some(vp9.rtp).forEach((packet, i) => put('fuzz_rtp', `vp9-${i}`, packet));
   some(opus.rtp).slice(0, 3).forEach((packet, i) => put('fuzz_rtp', `opus-${i}`, packet));
   [...h264.rtcp, ...opus.rtcp].slice(0, 4).forEach((packet, i) => put('fuzz_rtcp', `report-${i}`, packet));
+  framed('fuzz_h264', await packets([...small, '-c:v', 'libx264', '-profile:v', 'baseline', '-tune', 'zerolatency', '-g', '8', '-b:v', '60k'], 130));
+  framed('fuzz_vp9', await packets([...small, '-c:v', 'libvpx-vp9', '-deadline', 'realtime', '-cpu-used', '8', '-g', '8', '-b:v', '40k'], 130));
   // By hand: NACK, PLI, FIR, transport-wide feedback, an SDES, a compound whose length lies.
   const hex = {
     nack: '81cd000300000001000000020064ffff',
@@ -99,9 +115,9 @@ async function media() {
   for (const [name, text] of Object.entries(hex)) put('fuzz_rtcp', name, Buffer.from(text.replaceAll(' ', ''), 'hex'));
   // The payloads that made a well-known depacketiser panic, and other liars.
   const liars = { 'stap-short': '78000000', 'stap-long': '78ffff67', 'fua-empty': '7c', 'fua-both': '7cc5', 'fub': '7d85000161', empty: '' };
-  for (const [name, text] of Object.entries(liars)) put('fuzz_h264', name, Buffer.from(text, 'hex'));
+  for (const [name, text] of Object.entries(liars)) put('fuzz_h264', name, frame([[Buffer.from(text, 'hex'), true]]));
   const descriptors = { 'all-bits': 'ffffffffffffff', 'long-pictures': 'c0ffff01', 'structure-lies': '0aff', 'references': '50818181' };
-  for (const [name, text] of Object.entries(descriptors)) put('fuzz_vp9', name, Buffer.from(text, 'hex'));
+  for (const [name, text] of Object.entries(descriptors)) put('fuzz_vp9', name, frame([[Buffer.from(text, 'hex'), true]]));
 }
 
 function fragments() {
