@@ -1,9 +1,11 @@
 // Does the harness itself see and hear? A page that sends to itself over WebRTC, in each browser.
 import assert from 'node:assert/strict';
+import { connect, createServer } from 'node:net';
 import { test } from 'node:test';
 import { chromiumSeat, firefoxSeat } from './lib/browsers.mjs';
 import { CAST, SLIDES } from './lib/clips.mjs';
 import { blocks, distance, readBlocks } from './lib/counter.mjs';
+import { makeLine } from './lib/relay.mjs';
 import { serveSlides } from './lib/slides.mjs';
 import { until } from './lib/wait.mjs';
 
@@ -96,4 +98,27 @@ test('Firefox shows a moving picture and its tone', async (t) => {
     return hears(peaks, CAST.room3.tone_hz) && peaks;
   });
   console.log(`# microphone: ${JSON.stringify(heard)}`);
+});
+
+test('a line that is cut holds back and gives on what is sent', async (t) => {
+  const echo = createServer((socket) => socket.pipe(socket));
+  await new Promise((done) => echo.listen(0, '127.0.0.1', done));
+  const line = makeLine();
+  const socket = connect(await line.through(echo.address().port), '127.0.0.1');
+  t.after(() => {
+    socket.destroy();
+    line.close();
+    echo.close();
+  });
+  let got = '';
+  socket.on('data', (bytes) => { got += bytes; });
+  socket.write('one ');
+  await until('the first word', () => got === 'one ');
+  line.cut();
+  socket.write('two ');
+  const cut_ms = Date.now();
+  await until('a second of silence', () => Date.now() - cut_ms > 1000, 2000);
+  assert.equal(got, 'one ');
+  line.heal();
+  await until('the second word', () => got === 'one two ');
 });
