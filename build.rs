@@ -1,1 +1,3 @@
+//! Builds the web pages into the binary.
+
 fn main() {}

@@ -195,6 +195,13 @@ pub enum Command {
         /// True: nobody gets it.
         muted: bool,
     },
+    /// The recorder needs a key frame of a source. Ordered by the house, never by signaling.
+    KeyFrame {
+        /// The lesson.
+        lesson: LessonId,
+        /// The source.
+        source: Source,
+    },
 }
 
 /// Why a session ended.

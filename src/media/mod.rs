@@ -1,0 +1,27 @@
+//! The sans-IO SFU core: no clock, socket, thread, channel, disk, SQL or async. It is told the time, given bytes, and
+//! asked what to do; the drivers in `net` do it.
+//!
+//! Reading order: [`sfu`] (the face), [`room`] (who sees whom), [`track`] and [`slot`] (a source; a receiver's m-line),
+//! [`peer`] (one client), then the mechanisms: [`sdp`], [`ice`], [`dtls`], [`srtp`], [`rtp`], [`rtcp`], [`receive`],
+//! [`ring`], [`twcc`], [`timeline`], [`keyframe`], [`outbox`].
+
+pub mod dtls;
+pub mod ice;
+pub mod keyframe;
+pub mod outbox;
+pub mod peer;
+pub mod receive;
+pub mod ring;
+pub mod room;
+pub mod rtcp;
+pub mod rtp;
+pub mod sdp;
+pub mod sfu;
+pub mod slot;
+pub mod srtp;
+pub mod timeline;
+pub mod track;
+pub mod twcc;
+
+pub use outbox::{Local, Outbox, Path};
+pub use sfu::{Sfu, SfuConfig};

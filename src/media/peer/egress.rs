@@ -1,0 +1,182 @@
+//! What the client gets: packets sealed into its lane, retransmissions, reports and requests.
+
+use std::time::Instant;
+
+use super::Peer;
+use crate::media::outbox::{Outbox, Path};
+use crate::media::ring::Kept;
+use crate::media::rtcp;
+use crate::media::rtp::{FIXED_HEADER, write_header};
+use crate::media::sdp::{Codec, group_of};
+use crate::media::slot::{SendSlot, Sent};
+use crate::media::timeline::SourceClock;
+
+/// A packet to one receiver: where from, and what.
+pub struct Forward<'p> {
+    /// (track, layer, generation)
+    pub from: (usize, u8, u32),
+    /// The kept packet.
+    pub kept: &'p Kept,
+    /// What its payload is.
+    pub codec: Codec,
+    /// The layer's clock.
+    pub clock: &'p SourceClock,
+}
+
+impl Peer {
+    /// Forwards a packet into a slot, if it flows there. True when it is the slot's first since it began to show.
+    pub fn forward(&mut self, slot: usize, packet: &Forward<'_>, now: Instant, out: &mut Outbox) -> bool {
+        let (Some(path), Some(sealer)) = (self.path, self.sealer.as_mut()) else { return false };
+        let Some(slot) = self.slots.get_mut(slot) else { return false };
+        let Some(codec) = slot.payload_types(packet.codec) else { return false };
+        let payload_type = codec.payload_type;
+        let before = slot.shown.map(|s| s.track);
+        let Some(numbers) = slot.route(packet.from, packet.kept, packet.clock, now) else { return false };
+        let lane = out.lane(path, &mut self.lane);
+        let start = lane.bytes.len();
+        let kept = packet.kept;
+        write_header(&mut lane.bytes, kept.marker, payload_type, numbers.sequence as u16, numbers.timestamp, slot.ssrc);
+        lane.bytes.extend_from_slice(&kept.payload);
+        if sealer.seal_rtp(&mut lane.bytes, start, FIXED_HEADER, numbers.sequence) {
+            self.counters.bytes_down += (lane.bytes.len() - start) as u64;
+            self.counters.packets_down += 1;
+            lane.finish(start);
+        } else {
+            lane.bytes.truncate(start);
+        }
+        before != slot.shown.map(|s| s.track)
+    }
+
+    /// Sends a packet of a slot again: as RTX (RFC 4588) where the client has it, else as it was.
+    pub fn repeat<'r>(
+        &mut self,
+        slot: usize,
+        sequence: u16,
+        find: impl Fn(&Sent) -> Option<(Codec, &'r Kept)>,
+        out: &mut Outbox,
+    ) {
+        let (Some(path), Some(sealer)) = (self.path, self.sealer.as_mut()) else { return };
+        let Some(slot) = self.slots.get_mut(slot) else { return };
+        let Some((extended, sent)) = slot.find(sequence) else { return };
+        let Some((codec, kept)) = find(&sent) else { return };
+        if !slot.spend_repair(kept.payload.len()) {
+            return;
+        }
+        let timestamp = SendSlot::repeated_time(&sent, kept);
+        let Some(types) = slot.payload_types(codec) else { return };
+        let (payload_type, rtx) = (types.payload_type, types.rtx);
+        let lane = out.lane(path, &mut self.lane);
+        let start = lane.bytes.len();
+        let index = match rtx {
+            Some(rtx) => {
+                let index = slot.rtx_next;
+                slot.rtx_next += 1;
+                write_header(&mut lane.bytes, kept.marker, rtx, index as u16, timestamp, slot.rtx_ssrc);
+                lane.bytes.extend_from_slice(&sequence.to_be_bytes());
+                index
+            }
+            None => {
+                write_header(&mut lane.bytes, kept.marker, payload_type, sequence, timestamp, slot.ssrc);
+                extended
+            }
+        };
+        lane.bytes.extend_from_slice(&kept.payload);
+        if sealer.seal_rtp(&mut lane.bytes, start, FIXED_HEADER, index) {
+            lane.finish(start);
+        } else {
+            lane.bytes.truncate(start);
+        }
+    }
+
+    fn send_rtcp(&mut self, out: &mut Outbox, write: impl FnOnce(&mut Vec<u8>)) {
+        let (Some(path), Some(sealer)) = (self.path, self.sealer.as_mut()) else { return };
+        let lane = out.lane(path, &mut self.lane);
+        let start = lane.bytes.len();
+        write(&mut lane.bytes);
+        if lane.bytes.len() > start && sealer.seal_rtcp(&mut lane.bytes, start) {
+            lane.finish(start);
+        } else {
+            lane.bytes.truncate(start);
+        }
+    }
+
+    /// Asks the publisher for a key frame of a layer.
+    pub fn ask_key_frame(&mut self, ssrc: u32, out: &mut Outbox) {
+        let ours = self.our_ssrc;
+        self.counters.key_requests += 1;
+        self.send_rtcp(out, |bytes| rtcp::write_pli(bytes, ours, ssrc));
+    }
+
+    /// Asks for what is missing; many times a second.
+    pub fn send_nacks(&mut self, now: Instant, out: &mut Outbox) {
+        let ours = self.our_ssrc;
+        let mut due = std::mem::take(&mut self.scratch);
+        let mut asks: Vec<(u32, Vec<u16>)> = Vec::new();
+        for stream in self.streams.values_mut() {
+            if stream.is_repair || !self.up.get(stream.line).is_some_and(|l| l.nack) {
+                continue;
+            }
+            stream.due_nacks(now, &mut due);
+            if !due.is_empty() {
+                asks.push((stream.ssrc, due.clone()));
+            }
+        }
+        self.scratch = due;
+        for (ssrc, sequences) in asks {
+            self.send_rtcp(out, |bytes| rtcp::write_nack(bytes, ours, ssrc, &sequences));
+        }
+    }
+
+    /// Tells the publisher when its packets came; about ten times a second.
+    pub fn send_feedback(&mut self, out: &mut Outbox) {
+        let ours = self.our_ssrc;
+        let Some(theirs) = self.streams.values().find(|s| !s.is_repair).map(|s| s.ssrc) else { return };
+        let mut arrivals = std::mem::take(&mut self.arrivals);
+        self.send_rtcp(out, |bytes| {
+            arrivals.write(bytes, ours, theirs);
+        });
+        self.arrivals = arrivals;
+    }
+
+    /// Reports on what the client sends; once a second.
+    pub fn send_receiver_report(&mut self, now: Instant, out: &mut Outbox) {
+        let ours = self.our_ssrc;
+        let blocks: Vec<rtcp::Block> =
+            self.streams.values_mut().filter(|s| !s.is_repair).filter_map(|s| s.report(now)).collect();
+        if !blocks.is_empty() {
+            self.send_rtcp(out, |bytes| rtcp::write_receiver_report(bytes, ours, &blocks));
+        }
+    }
+
+    /// A slot's sender report with the server's clock, so that lips stay in step across a change of source.
+    pub fn send_sender_report(&mut self, slot: usize, rtp: u32, ntp: u64, out: &mut Outbox) {
+        let Some(s) = self.slots.get_mut(slot) else { return };
+        s.report_due = false;
+        let (ssrc, (packets, octets), cname) = (s.ssrc, s.sent, group_of(s.slot));
+        self.send_rtcp(out, |bytes| {
+            rtcp::write_sender_report(bytes, ssrc, ntp, rtp, packets, octets, cname);
+        });
+    }
+
+    /// Repeats unanswered handshake flights.
+    pub fn handle_dtls_timeout(&mut self, now: Instant, out: &mut Outbox) {
+        self.dtls.handle_timeout(now);
+        if let Some(path) = self.path {
+            self.flush_dtls(path, out);
+        }
+    }
+
+    /// Says goodbye.
+    pub fn close(&mut self, now: Instant, out: &mut Outbox) {
+        self.dtls.close(now);
+        if let Some(path) = self.path {
+            self.flush_dtls(path, out);
+        }
+    }
+
+    pub(super) fn flush_dtls(&mut self, path: Path, out: &mut Outbox) {
+        for datagram in self.dtls.outgoing.drain(..) {
+            out.send(path, &mut self.lane, &datagram);
+        }
+    }
+}

@@ -1,0 +1,251 @@
+//! What the client sends: SRTP opened, streams bound to lines and layers, retransmissions put back in their place.
+
+use std::ops::Range;
+use std::time::{Duration, Instant};
+
+use super::Peer;
+use crate::media::dtls::Progress;
+use crate::media::outbox::{Outbox, Path};
+use crate::media::receive::ReceiveStream;
+use crate::media::rtcp::{self, Report};
+use crate::media::rtp::Header;
+
+/// One packet of one of the client's sources, opened.
+#[derive(Clone, PartialEq, Debug)]
+pub struct Ingress {
+    /// Place of the track in the room.
+    pub track: usize,
+    /// Simulcast layer.
+    pub layer: u8,
+    /// The layer's SSRC.
+    pub ssrc: u32,
+    /// Extended sequence number.
+    pub sequence: u64,
+    /// RTP time.
+    pub timestamp: u32,
+    /// Marker bit.
+    pub marker: bool,
+    /// RFC 6464 level.
+    pub audio_level: Option<u8>,
+    /// Where the payload is in the datagram.
+    pub payload: Range<usize>,
+}
+
+/// One report of the client, with what it is about resolved.
+#[derive(Clone, PartialEq, Debug)]
+pub enum RtcpIngress {
+    /// A sender report of one of its sources.
+    Clock {
+        /// Track and layer.
+        track: usize,
+        /// The layer.
+        layer: u8,
+        /// SSRC.
+        ssrc: u32,
+        /// Its wall clock.
+        ntp: u64,
+        /// RTP time.
+        rtp: u32,
+        /// The server's instant for it.
+        at: Option<Instant>,
+    },
+    /// A slot's packets are to be sent again.
+    Nack {
+        /// The slot's place.
+        slot: usize,
+        /// Sequence numbers.
+        sequences: Vec<u16>,
+    },
+    /// A slot needs a key frame.
+    KeyFrame {
+        /// The slot's place.
+        slot: usize,
+    },
+}
+
+impl Peer {
+    /// Handles a DTLS datagram.
+    pub fn handle_dtls(&mut self, now: Instant, path: Path, datagram: &[u8], out: &mut Outbox) -> Progress {
+        let progress = self.dtls.handle_datagram(now, datagram);
+        self.flush_dtls(path, out);
+        progress
+    }
+
+    /// Takes the keys of the handshake.
+    pub fn connect(&mut self, now: Instant, keys: (crate::media::srtp::Opener, crate::media::srtp::Sealer)) {
+        self.opener = Some(keys.0);
+        self.sealer = Some(keys.1);
+        self.connected = Some(now);
+        self.last_heard = now;
+    }
+
+    /// Handles an SRTP datagram; `None` when it is nothing to forward.
+    pub fn handle_rtp(&mut self, now: Instant, path: Path, datagram: &mut [u8]) -> Option<Ingress> {
+        self.budget = self.budget.checked_sub(1)?;
+        let opener = self.opener.as_mut()?;
+        let header = Header::parse(datagram)?;
+        let guess = self
+            .streams
+            .get(&header.ssrc)
+            .map_or_else(|| 1 << 16 | u64::from(header.sequence), |s| s.sequences.guess(header.sequence));
+        let len = match opener.open_rtp(datagram, &header, guess) {
+            Ok(len) => len,
+            Err(_) => {
+                self.counters.refused += 1;
+                return None;
+            }
+        };
+        let packet = datagram.get(..len)?;
+        self.heard_on(now, path);
+        self.counters.bytes_up += len as u64;
+        if !self.streams.contains_key(&header.ssrc) {
+            self.bind(&header, packet)?;
+        }
+        let line_index = self.streams.get(&header.ssrc)?.line;
+        let line = self.up.get(line_index)?;
+        if let Some(id) = line.extensions.transport_cc {
+            if let Some([a, b]) = header.extension(packet, id) {
+                self.arrivals.note(u16::from_be_bytes([*a, *b]), now);
+            }
+        }
+        let audio_level = line
+            .extensions
+            .audio_level
+            .and_then(|id| header.extension(packet, id))
+            .and_then(|e| e.first())
+            .map(|level| level & 0x7f);
+        let payload = header.payload(packet);
+        let track = line.track;
+        let stream = self.streams.get_mut(&header.ssrc)?;
+        stream.note(guess, header.timestamp, now);
+        if stream.is_repair {
+            let layer = stream.layer;
+            return self.restore(line_index, layer, track, &header, packet, payload);
+        }
+        Some(Ingress {
+            track,
+            layer: stream.layer,
+            ssrc: header.ssrc,
+            sequence: guess,
+            timestamp: header.timestamp,
+            marker: header.marker,
+            audio_level,
+            payload,
+        })
+    }
+
+    /// RFC 4588 §4: the first two payload bytes are the original sequence number.
+    fn restore(
+        &mut self,
+        line: usize,
+        layer: u8,
+        track: usize,
+        header: &Header,
+        packet: &[u8],
+        payload: Range<usize>,
+    ) -> Option<Ingress> {
+        let original = packet.get(payload.clone())?.first_chunk::<2>()?;
+        let sequence = u16::from_be_bytes(*original);
+        let primary = self.streams.values_mut().find(|s| s.line == line && s.layer == layer && !s.is_repair)?;
+        let extended = primary.sequences.guess(sequence);
+        primary.recovered(extended);
+        Some(Ingress {
+            track,
+            layer,
+            ssrc: primary.ssrc,
+            sequence: extended,
+            timestamp: header.timestamp,
+            marker: header.marker,
+            audio_level: None,
+            payload: payload.start + 2..payload.end,
+        })
+    }
+
+    /// Binds a new SSRC by what its authenticated packet says (RFC 8843 §9.2, RFC 8852), else by the offer's SSRCs,
+    /// else by the payload type where only one line has it.
+    fn bind(&mut self, header: &Header, packet: &[u8]) -> Option<()> {
+        let text = |id: Option<u8>| id.and_then(|id| header.extension(packet, id)).map(<[u8]>::to_vec);
+        let mut found = None;
+        for (index, line) in self.up.iter().enumerate() {
+            let mid = text(line.extensions.mid);
+            if mid.as_deref() != Some(line.mid.as_bytes()) {
+                continue;
+            }
+            let is_repair_type = line.codec.rtx == Some(header.payload_type);
+            if line.rids.is_empty() {
+                found = Some((index, 0, is_repair_type));
+                break;
+            }
+            let place = |rid: Option<Vec<u8>>| {
+                let rid = rid?;
+                line.rids.iter().position(|r| r.as_bytes() == rid)
+            };
+            if let Some(layer) = place(text(line.extensions.repaired_rid)) {
+                found = Some((index, layer as u8, true));
+            } else if let Some(layer) = place(text(line.extensions.rid)) {
+                found = Some((index, layer as u8, is_repair_type));
+            }
+            break;
+        }
+        let found = found.or_else(|| self.declared.get(&header.ssrc).copied()).or_else(|| {
+            let mut same = self.up.iter().enumerate().filter(|(_, l)| {
+                l.rids.is_empty()
+                    && (l.codec.payload_type == header.payload_type || l.codec.rtx == Some(header.payload_type))
+            });
+            let (index, line) = same.next()?;
+            let repair = line.codec.rtx == Some(header.payload_type);
+            same.next().is_none().then_some((index, 0, repair))
+        });
+        let (index, layer, is_repair) = found?;
+        let rate = self.up.get(index)?.codec.codec.clock_rate();
+        // A client that starts anew on a layer leaves its old SSRC behind.
+        self.streams.retain(|_, s| !(s.line == index && s.layer == layer && s.is_repair == is_repair));
+        self.streams.insert(header.ssrc, ReceiveStream::new(header.ssrc, index, layer, is_repair, rate));
+        Some(())
+    }
+
+    /// Handles an SRTCP datagram.
+    pub fn handle_rtcp(&mut self, now: Instant, path: Path, wall_ntp: u64, datagram: &mut [u8]) -> Vec<RtcpIngress> {
+        let Some(opener) = self.opener.as_mut() else { return vec![] };
+        let Some(budget) = self.budget.checked_sub(1) else { return vec![] };
+        self.budget = budget;
+        let Ok(len) = opener.open_rtcp(datagram) else {
+            self.counters.refused += 1;
+            return vec![];
+        };
+        self.heard_on(now, path);
+        let reports = rtcp::parse(datagram.get(..len).unwrap_or_default());
+        reports.into_iter().filter_map(|r| self.resolve(r, now, wall_ntp)).collect()
+    }
+
+    fn resolve(&mut self, report: Report, now: Instant, wall_ntp: u64) -> Option<RtcpIngress> {
+        let slot_of = |slots: &[crate::media::slot::SendSlot], ssrc| slots.iter().position(|s| s.ssrc == ssrc);
+        match report {
+            Report::Sender { ssrc, ntp, rtp } => {
+                let at = self.clock.note(ntp, now);
+                let stream = self.streams.get_mut(&ssrc)?;
+                stream.note_report(ntp, now);
+                let (layer, repair, line) = (stream.layer, stream.is_repair, stream.line);
+                let track = self.up.get(line)?.track;
+                (!repair).then_some(RtcpIngress::Clock { track, layer, ssrc, ntp, rtp, at })
+            }
+            Report::Reception { ssrc, fraction_lost, last_report, delay } => {
+                slot_of(&self.slots, ssrc)?;
+                self.counters.loss_down = self.counters.loss_down.max(f32::from(fraction_lost) / 256.0);
+                if last_report != 0 {
+                    // RFC 3550 §6.4.1: arrival − LSR − DLSR, in 1/65,536 s.
+                    let trip = ((wall_ntp >> 16) as u32).wrapping_sub(last_report).wrapping_sub(delay);
+                    if trip < 10 * 65_536 {
+                        self.counters.round_trip = Some(Duration::from_micros(u64::from(trip) * 1_000_000 / 65_536));
+                    }
+                }
+                None
+            }
+            Report::Nack { ssrc, sequences } => {
+                let slot = slot_of(&self.slots, ssrc)?;
+                Some(RtcpIngress::Nack { slot, sequences })
+            }
+            Report::KeyFrame { ssrc } => Some(RtcpIngress::KeyFrame { slot: slot_of(&self.slots, ssrc)? }),
+        }
+    }
+}

@@ -1,0 +1,190 @@
+//! From an offer to a peer and its answer.
+
+use std::collections::HashMap;
+use std::time::Instant;
+
+use rand::Rng;
+use tongke_signaling::command::{Refusal, SeatId, SessionId, SessionRole, Slot, VideoCodec};
+
+use super::{Counters, MAX_PACKETS_A_SECOND, Peer, UpLine};
+use crate::media::dtls::{Dtls, Identity};
+use crate::media::ice::Credentials;
+use crate::media::outbox::LaneRef;
+use crate::media::sdp::{AnswerPlan, Candidates, Codec, Line, LineUse, MediaKind, Offer, fit, group_of, write_answer};
+use crate::media::slot::SendSlot;
+use crate::media::timeline::SessionClock;
+use crate::media::twcc::Arrivals;
+
+/// What the server brings to a negotiation.
+pub struct Negotiation<'s> {
+    /// Certificate and crypto.
+    pub identity: &'s Identity,
+    /// Where the server is reached.
+    pub candidates: &'s Candidates,
+    /// Number of the worker.
+    pub worker: u8,
+    /// Codecs the lesson allows, best first; one once it is frozen.
+    pub allowed: &'s [VideoCodec],
+    /// True once the codec is frozen.
+    pub frozen: bool,
+    /// Number of the peer in the life of the process.
+    pub serial: u64,
+}
+
+/// A peer just made.
+pub struct Joined {
+    /// The peer; its `up` tracks and `room` are still to be set by the room.
+    pub peer: Peer,
+    /// SDP.
+    pub answer: String,
+    /// The codec its sending video lines use, where it has any.
+    pub sends: Option<VideoCodec>,
+    /// False: it lacks the lesson's codec and gets sound only.
+    pub video: bool,
+    /// Slots and their mids.
+    pub slots: Vec<(Slot, String)>,
+}
+
+impl Peer {
+    /// Answers an offer.
+    pub fn join(
+        now: Instant,
+        (session, seat, role): (SessionId, SeatId, SessionRole),
+        offer: &str,
+        server: &Negotiation<'_>,
+        rng: &mut impl Rng,
+    ) -> Result<Joined, Refusal> {
+        let offer = Offer::parse(offer)?;
+        let uses = fit(&offer, role)?;
+        let sends = choose_codec(&offer, &uses, server)?;
+        let mut up = Vec::new();
+        let mut slots = Vec::new();
+        let mut declared = HashMap::new();
+        let mut plans = Vec::with_capacity(uses.len());
+        let mut video = true;
+        for (line, what) in offer.lines.iter().zip(&uses) {
+            match what {
+                LineUse::Up(kind) => {
+                    let codec = match line.kind {
+                        MediaKind::Audio => line.codecs.first(),
+                        MediaKind::Video => line.codecs.iter().find(|c| sends.is_some_and(|s| c.codec == s.into())),
+                    };
+                    let Some(codec) = codec.cloned() else {
+                        video = false;
+                        plans.push(AnswerPlan::Reject);
+                        continue;
+                    };
+                    declare(&mut declared, line, up.len());
+                    plans.push(AnswerPlan::Receive(codec.clone()));
+                    up.push(UpLine {
+                        kind: *kind,
+                        mid: line.mid.clone(),
+                        codec,
+                        rids: line.rids.clone(),
+                        extensions: line.extensions,
+                        nack: line.kind == MediaKind::Video || line.audio_nack,
+                        track: usize::MAX,
+                    });
+                }
+                LineUse::Down(slot) => {
+                    let Some((made, plan)) = down(line, *slot, server, rng) else {
+                        video = false;
+                        plans.push(AnswerPlan::Reject);
+                        continue;
+                    };
+                    if server.frozen && line.kind == MediaKind::Video {
+                        video &= server.allowed.first().is_none_or(|c| made.payload_types((*c).into()).is_some());
+                    }
+                    slots.push(made);
+                    plans.push(plan);
+                }
+            }
+        }
+        let credentials = Credentials::generate(server.worker, rng);
+        let fingerprint = &server.identity.fingerprint;
+        let answer = write_answer(&offer, &uses, &plans, &credentials, fingerprint, server.candidates);
+        let first = offer.lines.first();
+        let listed = slots.iter().map(|s| (s.slot, s.mid.clone())).collect();
+        let peer = Self {
+            session,
+            seat,
+            role,
+            room: usize::MAX,
+            serial: server.serial,
+            credentials,
+            pending: None,
+            first_line: first.map_or((String::new(), true), |l| (l.mid.clone(), l.kind == MediaKind::Audio)),
+            path: None,
+            paths: Vec::new(),
+            up,
+            slots,
+            created: now,
+            connected: None,
+            last_heard: now,
+            counters: Counters::default(),
+            dtls: Dtls::new(server.identity.clone(), offer.fingerprint.clone()),
+            opener: None,
+            sealer: None,
+            streams: HashMap::new(),
+            declared,
+            arrivals: Arrivals::default(),
+            clock: SessionClock::default(),
+            lane: LaneRef::default(),
+            our_ssrc: rng.random(),
+            heard_elsewhere: None,
+            budget: MAX_PACKETS_A_SECOND,
+            scratch: Vec::new(),
+        };
+        Ok(Joined { peer, answer, sends, video, slots: listed })
+    }
+}
+
+/// The first codec the lesson allows that the client can send. A room that lacks it joins with its sound; a WHIP
+/// publisher without it has nothing to offer the class and is refused.
+fn choose_codec(offer: &Offer, uses: &[LineUse], server: &Negotiation<'_>) -> Result<Option<VideoCodec>, Refusal> {
+    let sending: Vec<(usize, &Line)> = offer
+        .lines
+        .iter()
+        .enumerate()
+        .zip(uses)
+        .filter(|((_, l), u)| matches!(u, LineUse::Up(_)) && l.kind == MediaKind::Video)
+        .map(|(l, _)| l)
+        .collect();
+    let Some((index, line)) = sending.first() else { return Ok(None) };
+    let has = |codec: VideoCodec| line.codecs.iter().any(|c| c.codec == Codec::from(codec));
+    let chosen = server.allowed.iter().copied().find(|c| has(*c));
+    let only_publishes = !uses.iter().any(|u| matches!(u, LineUse::Down(_)));
+    if chosen.is_none() && only_publishes {
+        let why = format!("none of the lesson's codecs {:?}", server.allowed);
+        return Err(Refusal::Unfit { line: Some(*index), why });
+    }
+    Ok(chosen)
+}
+
+fn declare(declared: &mut HashMap<u32, (usize, u8, bool)>, line: &Line, up: usize) {
+    for (layer, (ssrc, repair)) in line.ssrcs.iter().enumerate() {
+        let layer = if line.rids.is_empty() { 0 } else { layer as u8 };
+        declared.insert(*ssrc, (up, layer, false));
+        if let Some(repair) = repair {
+            declared.insert(*repair, (up, layer, true));
+        }
+    }
+}
+
+fn down(line: &Line, slot: Slot, server: &Negotiation<'_>, rng: &mut impl Rng) -> Option<(SendSlot, AnswerPlan)> {
+    let mut codecs = line.codecs.clone();
+    if line.kind == MediaKind::Video {
+        codecs.retain(|c| server.allowed.iter().any(|a| c.codec == (*a).into()));
+        codecs.sort_by_key(|c| server.allowed.iter().position(|a| c.codec == (*a).into()));
+        if codecs.is_empty() {
+            codecs = line.codecs.clone();
+        }
+    }
+    if codecs.is_empty() {
+        return None;
+    }
+    let (ssrc, rtx) = (rng.random::<u32>().max(1), rng.random::<u32>().max(1));
+    let has_rtx = codecs.iter().any(|c| c.rtx.is_some());
+    let plan = AnswerPlan::Send { codecs: codecs.clone(), ssrc, rtx: has_rtx.then_some(rtx), group: group_of(slot) };
+    Some((SendSlot::new(slot, line.mid.clone(), ssrc, rtx, codecs, rng.random()), plan))
+}

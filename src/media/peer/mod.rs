@@ -1,0 +1,119 @@
+//! A session as the media plane sees it: one client's ICE, DTLS, SRTP, its sources and its slots.
+//!
+//! Reading order: [`join`] (from offer to answer), [`paths`] (ICE and where datagrams go), [`ingress`] (what the client
+//! sends), [`egress`] (what it gets). A peer knows its own lines only; who sees whom is the room's.
+
+mod egress;
+mod facts;
+mod ingress;
+mod join;
+mod paths;
+
+use std::collections::HashMap;
+use std::time::{Duration, Instant};
+
+use tongke_signaling::command::{SeatId, SessionId, SessionRole, SourceKind};
+
+pub use egress::Forward;
+pub use facts::Counters;
+pub use ingress::{Ingress, RtcpIngress};
+pub use join::{Joined, Negotiation};
+pub use paths::StunOutcome;
+
+use super::dtls::Dtls;
+use super::ice::Credentials;
+use super::outbox::{LaneRef, Path};
+use super::receive::ReceiveStream;
+use super::sdp::{Extensions, OfferedCodec};
+use super::slot::SendSlot;
+use super::srtp::{Opener, Sealer};
+use super::timeline::SessionClock;
+use super::twcc::Arrivals;
+
+/// A session has so long to connect (RFC 9725 leaves it to the server).
+pub const CONNECT_LIMIT: Duration = Duration::from_secs(10);
+/// A session without an authenticated packet for so long is closed.
+pub const SILENCE_LIMIT: Duration = Duration::from_secs(30);
+/// Paths remembered of one client: a laptop with several networks has about ten.
+const MAX_PATHS: usize = 16;
+/// Packets a second taken from one client: a teacher with everything on sends about 600.
+const MAX_PACKETS_A_SECOND: u32 = 6_000;
+
+/// An m-line on which the client sends.
+#[derive(Debug)]
+pub struct UpLine {
+    /// What it sends there.
+    pub kind: SourceKind,
+    /// Its mid.
+    pub mid: String,
+    /// The codec.
+    pub codec: OfferedCodec,
+    /// RIDs, lowest layer first; empty without simulcast.
+    pub rids: Vec<String>,
+    /// Header extensions.
+    pub extensions: Extensions,
+    /// True when the client retransmits sound on request.
+    pub nack: bool,
+    /// Place of the track in the room.
+    pub track: usize,
+}
+
+/// See the module.
+pub struct Peer {
+    /// The session.
+    pub session: SessionId,
+    /// The seat it sits in.
+    pub seat: SeatId,
+    /// Its role.
+    pub role: SessionRole,
+    /// Place of its room in the core's table.
+    pub room: usize,
+    /// Unique in the life of the process.
+    pub serial: u64,
+    /// ICE credentials in force.
+    pub credentials: Credentials,
+    /// After a restart: the new ones, until a pair is nominated under them.
+    pub pending: Option<Credentials>,
+    /// mid and kind of the first m-line, for fragments.
+    pub first_line: (String, bool),
+    /// Where datagrams go now.
+    pub path: Option<Path>,
+    /// Where it may come from: validated paths and when each was last heard.
+    pub paths: Vec<(Path, Instant)>,
+    /// Lines on which it sends.
+    pub up: Vec<UpLine>,
+    /// Lines on which it receives.
+    pub slots: Vec<SendSlot>,
+    /// When the session was made.
+    pub created: Instant,
+    /// When DTLS came up.
+    pub connected: Option<Instant>,
+    /// Last authenticated packet.
+    pub last_heard: Instant,
+    /// Figures of the present second.
+    pub counters: Counters,
+    dtls: Dtls,
+    opener: Option<Opener>,
+    sealer: Option<Sealer>,
+    streams: HashMap<u32, ReceiveStream>,
+    declared: HashMap<u32, (usize, u8, bool)>,
+    arrivals: Arrivals,
+    clock: SessionClock,
+    lane: LaneRef,
+    our_ssrc: u32,
+    heard_elsewhere: Option<Path>,
+    budget: u32,
+    scratch: Vec<u16>,
+}
+
+impl Peer {
+    /// True once media may flow.
+    pub fn is_connected(&self) -> bool {
+        self.sealer.is_some()
+    }
+
+    /// Gives back a second's worth of packets and starts a new second of counting.
+    pub fn new_second(&mut self) {
+        self.budget = MAX_PACKETS_A_SECOND;
+    }
+}

@@ -1,0 +1,122 @@
+//! ICE-lite at one session: which path its datagrams take.
+//!
+//! The path moves on USE-CANDIDATE, not on any valid check (browsers check all pairs: it would flap); and when the old
+//! address has been silent for [`REBIND_SILENCE`], to the address from which a valid check and then authenticated
+//! packets come (NAT rebinding).
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use rtc_crypto::RTCCryptoProvider;
+
+use super::{MAX_PATHS, Peer};
+use crate::media::ice::{Check, Credentials};
+use crate::media::outbox::{Outbox, Path};
+
+/// An address silent for so long may have been rebound.
+const REBIND_SILENCE: Duration = Duration::from_millis(500);
+
+/// What a binding request did.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum StunOutcome {
+    /// Not authentic: dropped in silence.
+    Dropped,
+    /// Answered; the path was known.
+    Known,
+    /// Answered; the path is new and must be found again by its datagrams. An old one may have been pushed out.
+    New {
+        /// No longer this peer's.
+        forgotten: Option<Path>,
+    },
+}
+
+impl Peer {
+    /// Handles a binding request that names this session.
+    pub fn handle_check(
+        &mut self,
+        now: Instant,
+        path: Path,
+        check: &mut Check,
+        provider: &Arc<dyn RTCCryptoProvider>,
+        out: &mut Outbox,
+    ) -> StunOutcome {
+        let restarted = self.pending.as_ref().is_some_and(|c| c.ufrag == check.ours);
+        let credentials = match &self.pending {
+            Some(pending) if restarted => pending,
+            _ => &self.credentials,
+        };
+        if !check.is_authentic(&credentials.password, provider) {
+            return StunOutcome::Dropped;
+        }
+        let Some(answer) = check.answer(path.remote, &credentials.password, provider) else {
+            return StunOutcome::Dropped;
+        };
+        self.last_heard = now;
+        let outcome = self.note_path(now, path);
+        if check.use_candidate || self.path.is_none() {
+            self.path = Some(path);
+            self.heard_elsewhere = None;
+            if restarted && check.use_candidate {
+                if let Some(new) = self.pending.take() {
+                    self.credentials = new;
+                }
+            }
+        } else if self.path != Some(path) && self.is_silent(now) {
+            self.heard_elsewhere = Some(path);
+        }
+        let mut lane = crate::media::outbox::LaneRef::default();
+        out.send(path, &mut lane, &answer);
+        outcome
+    }
+
+    fn is_silent(&self, now: Instant) -> bool {
+        let heard = self.paths.iter().find(|(p, _)| Some(*p) == self.path).map(|(_, at)| *at);
+        heard.is_none_or(|at| now.saturating_duration_since(at) >= REBIND_SILENCE)
+    }
+
+    fn note_path(&mut self, now: Instant, path: Path) -> StunOutcome {
+        if let Some(known) = self.paths.iter_mut().find(|(p, _)| *p == path) {
+            known.1 = now;
+            return StunOutcome::Known;
+        }
+        let mut forgotten = None;
+        if self.paths.len() >= MAX_PATHS {
+            let oldest = self
+                .paths
+                .iter()
+                .enumerate()
+                .filter(|(_, (p, _))| Some(*p) != self.path)
+                .min_by_key(|(_, (_, at))| *at);
+            if let Some((index, _)) = oldest {
+                forgotten = Some(self.paths.swap_remove(index).0);
+            }
+        }
+        self.paths.push((path, now));
+        StunOutcome::New { forgotten }
+    }
+
+    /// An authenticated packet came on `path`.
+    pub(super) fn heard_on(&mut self, now: Instant, path: Path) {
+        self.last_heard = now;
+        if let Some(known) = self.paths.iter_mut().find(|(p, _)| *p == path) {
+            known.1 = now;
+        }
+        if self.heard_elsewhere == Some(path) && self.path != Some(path) {
+            self.path = Some(path);
+            self.heard_elsewhere = None;
+        }
+    }
+
+    /// A TCP connection is gone; datagrams go to the path heard last of the others.
+    pub fn forget_path(&mut self, gone: Path) {
+        self.paths.retain(|(p, _)| *p != gone);
+        if self.path == Some(gone) {
+            self.path = self.paths.iter().max_by_key(|(_, at)| *at).map(|(p, _)| *p);
+        }
+    }
+
+    /// Begins an ICE restart: both generations are good until a pair is nominated under the new one.
+    pub fn restart(&mut self, credentials: Credentials) {
+        self.pending = Some(credentials);
+    }
+}

@@ -1,0 +1,360 @@
+//! A lesson as the media plane sees it: whose track flows into whose slot.
+//!
+//! Knows tracks, viewers and mutes; the peers themselves belong to the core and are lent for each call.
+
+use std::collections::HashMap;
+use std::time::Instant;
+
+use slab::Slab;
+use tongke_signaling::command::{Event, LessonId, RecordingId, SessionRole, Slot, Source, SourceKind, VideoCodec};
+
+use super::keyframe;
+use super::outbox::{Outbox, RecordedPacket, RecordedReport};
+use super::peer::{Forward, Ingress, Peer};
+use super::rtp::write_header;
+use super::sdp::Codec;
+use super::track::{Layer, PeerKey, Track};
+
+/// See the module.
+#[derive(Debug)]
+pub struct Room {
+    /// The lesson.
+    pub lesson: LessonId,
+    /// Codecs allowed, best first; one once frozen.
+    pub allowed: Vec<VideoCodec>,
+    /// The codec is frozen.
+    pub frozen: bool,
+    /// Where packets are recorded, while they are.
+    pub recording: Option<RecordingId>,
+    /// Sessions in the lesson.
+    pub peers: Vec<PeerKey>,
+    /// Published (or once published) sources.
+    pub tracks: Vec<Track>,
+    mutes: HashMap<Source, bool>,
+    generations: u32,
+}
+
+impl Room {
+    /// An empty room.
+    pub fn new(lesson: LessonId, allowed: Vec<VideoCodec>) -> Self {
+        Self {
+            lesson,
+            allowed,
+            frozen: false,
+            recording: None,
+            peers: Vec::new(),
+            tracks: Vec::new(),
+            mutes: HashMap::new(),
+            generations: 0,
+        }
+    }
+
+    /// A session joined: its sources become tracks that it owns from now on.
+    pub fn publish(&mut self, key: PeerKey, peers: &mut Slab<Peer>) {
+        self.peers.push(key);
+        let Some(peer) = peers.get_mut(key) else { return };
+        let (seat, role, serial) = (peer.seat, peer.role, peer.serial);
+        let mut taken = Vec::new();
+        for line in &mut peer.up {
+            let source = Source { seat, kind: line.kind };
+            let codec = line.codec.codec;
+            let index = match self.tracks.iter().position(|t| t.source == source) {
+                Some(index) => index,
+                None => {
+                    // A room's voice is closed until the stage opens it; whatever an order said before counts more.
+                    let closed = role == SessionRole::InteractiveRoom && line.kind == SourceKind::Microphone;
+                    let muted = self.mutes.get(&source).copied().unwrap_or(closed);
+                    self.tracks.push(Track::new(source, codec, muted));
+                    self.tracks.len() - 1
+                }
+            };
+            line.track = index;
+            if let Some(track) = self.tracks.get_mut(index) {
+                track.take_over(key, serial, codec);
+                taken.push((index, source));
+            }
+        }
+        for (index, source) in taken {
+            self.detach_viewers(index, peers);
+            for viewer in &self.peers {
+                let Some(peer) = peers.get(*viewer) else { continue };
+                for slot in peer.slots.iter().enumerate().filter(|(_, s)| s.want == Some(source)).map(|(i, _)| i) {
+                    let place = (*viewer, slot);
+                    if let Some(track) = self.tracks.get_mut(index).filter(|t| !t.viewers.contains(&place)) {
+                        track.viewers.push(place);
+                    }
+                }
+            }
+        }
+    }
+
+    fn detach_viewers(&mut self, track: usize, peers: &mut Slab<Peer>) {
+        let Some(track) = self.tracks.get(track) else { return };
+        for (viewer, slot) in &track.viewers {
+            if let Some(slot) = peers.get_mut(*viewer).and_then(|p| p.slots.get_mut(*slot)) {
+                slot.detach();
+            }
+        }
+    }
+
+    /// A session left: its sources fall silent, its slots close.
+    pub fn leave(&mut self, key: PeerKey, peers: &mut Slab<Peer>, out: &mut Outbox) {
+        self.peers.retain(|p| *p != key);
+        for index in 0..self.tracks.len() {
+            let Some(track) = self.tracks.get_mut(index) else { continue };
+            track.viewers.retain(|(viewer, _)| *viewer != key);
+            if track.owner == Some(key) {
+                track.owner = None;
+                if std::mem::take(&mut track.live) {
+                    let source = track.source;
+                    out.events.push(Event::SourceLive { lesson: self.lesson, source, live: false });
+                }
+                self.detach_viewers(index, peers);
+            }
+        }
+    }
+
+    /// Puts a source into a slot.
+    pub fn show(
+        &mut self,
+        key: PeerKey,
+        slot: Slot,
+        source: Option<Source>,
+        now: Instant,
+        peers: &mut Slab<Peer>,
+        out: &mut Outbox,
+    ) {
+        let Some(peer) = peers.get_mut(key) else { return };
+        let Some((index, place)) = peer.slots.iter_mut().enumerate().find(|(_, s)| s.slot == slot) else { return };
+        if place.want == source {
+            return;
+        }
+        place.want = source;
+        place.detach();
+        let session = peer.session;
+        out.events.push(Event::SlotState { session, slot, source, live: false });
+        for track in &mut self.tracks {
+            track.viewers.retain(|v| *v != (key, index));
+            if Some(track.source) == source {
+                track.viewers.push((key, index));
+            }
+        }
+        if let Some(track) = self.tracks.iter().position(|t| Some(t.source) == source) {
+            self.retarget(track, now, peers, out);
+        }
+    }
+
+    /// Lets a source be heard or not. Whoever saw it waits for a new beginning.
+    pub fn mute(&mut self, source: Source, muted: bool, now: Instant, peers: &mut Slab<Peer>, out: &mut Outbox) {
+        self.mutes.insert(source, muted);
+        let Some(index) = self.tracks.iter().position(|t| t.source == source) else { return };
+        let Some(track) = self.tracks.get_mut(index).filter(|t| t.muted != muted) else { return };
+        track.muted = muted;
+        track.tap.current = None;
+        self.detach_viewers(index, peers);
+        if !muted {
+            self.retarget(index, now, peers, out);
+        }
+    }
+
+    /// Chooses the layer each viewer of a track should get, and asks for key frames where one changes.
+    pub fn retarget(&mut self, index: usize, now: Instant, peers: &mut Slab<Peer>, out: &mut Outbox) {
+        let Some(track) = self.tracks.get_mut(index).filter(|t| !t.muted) else { return };
+        let (large, small) = (track.choose(false, now), track.choose(true, now));
+        let mut wanted = [false; super::track::MAX_LAYERS];
+        for (viewer, slot) in &track.viewers {
+            let Some(slot) = peers.get_mut(*viewer).and_then(|p| p.slots.get_mut(*slot)) else { continue };
+            let Some((layer, generation)) = (if matches!(slot.slot, Slot::Thumbnail(_)) { small } else { large })
+            else {
+                continue;
+            };
+            let shown = slot.shown.is_some_and(|s| (s.track, s.layer, s.generation) == (index, layer, generation));
+            slot.target = Some((index, layer, generation));
+            if let Some(w) = wanted.get_mut(usize::from(layer)) {
+                *w |= !shown;
+            }
+        }
+        if self.recording.is_some() && large.is_some() && track.tap.current != large {
+            if let Some(w) = large.and_then(|(l, _)| wanted.get_mut(usize::from(l))) {
+                *w = true;
+            }
+        }
+        for (layer, _) in wanted.iter().enumerate().filter(|(_, w)| **w) {
+            self.want_key(index, layer as u8);
+        }
+        self.send_key_requests(index, now, peers, out);
+    }
+
+    /// Notes that a layer's key frame is wanted.
+    pub fn want_key(&mut self, track: usize, layer: u8) {
+        let Some(track) = self.tracks.get_mut(track).filter(|t| t.codec != Codec::Opus) else { return };
+        if let Some(layer) = track.layers.get_mut(usize::from(layer)).and_then(Option::as_mut) {
+            layer.want_key();
+        }
+    }
+
+    /// Asks for the key frame of the highest living layer, for the recorder.
+    pub fn want_recorded_key(&mut self, source: Source, now: Instant) {
+        let Some(index) = self.tracks.iter().position(|t| t.source == source) else { return };
+        let layer = self.tracks.get(index).and_then(|t| t.tap.current.or_else(|| t.choose(false, now)));
+        if let Some((layer, _)) = layer {
+            self.want_key(index, layer);
+        }
+    }
+
+    /// Sends the key-frame requests that are due.
+    pub fn send_key_requests(&mut self, track: usize, now: Instant, peers: &mut Slab<Peer>, out: &mut Outbox) {
+        let Some(track) = self.tracks.get_mut(track) else { return };
+        let Some(owner) = track.owner.and_then(|o| peers.get_mut(o)) else { return };
+        for layer in track.layers.iter_mut().flatten() {
+            if layer.take_key_request(now) {
+                owner.ask_key_frame(layer.ssrc, out);
+            }
+        }
+    }
+
+    /// Walk one of architecture.md from step 4 on: keeps the packet, forwards it, hands it to the recorder.
+    pub fn forward(
+        &mut self,
+        owner: PeerKey,
+        packet: &Ingress,
+        datagram: &[u8],
+        now: Instant,
+        peers: &mut Slab<Peer>,
+        out: &mut Outbox,
+    ) {
+        let index = packet.track;
+        let Some(track) = self.tracks.get_mut(index).filter(|t| t.owner == Some(owner)) else { return };
+        let Some(payload) = datagram.get(packet.payload.clone()) else { return };
+        let codec = track.codec;
+        let mut is_new = false;
+        let Some(place) = track.layers.get_mut(usize::from(packet.layer)) else { return };
+        if place.as_ref().is_none_or(|l| l.ssrc != packet.ssrc) {
+            self.generations += 1;
+            *place = Some(Layer::new(packet.ssrc, self.generations, codec, now));
+            is_new = true;
+        }
+        let Some(layer) = place else { return };
+        is_new |= now.saturating_duration_since(layer.last_packet).as_millis() >= 1_000;
+        layer.last_packet = now;
+        layer.clock.note_packet(packet.timestamp, now);
+        if packet.audio_level.is_some() {
+            track.level = packet.audio_level;
+        }
+        let key = keyframe::begins(codec, payload);
+        let generation = layer.generation;
+        let from = (index, packet.layer, generation);
+        if is_new {
+            self.retarget(index, now, peers, out);
+        }
+        let Some(track) = self.tracks.get_mut(index) else { return };
+        let Some(layer) = track.layers.get_mut(usize::from(packet.layer)).and_then(Option::as_mut) else { return };
+        let Some(kept) = layer.ring.keep(packet.sequence, packet.timestamp, packet.marker, key, payload) else {
+            return;
+        };
+        if track.muted {
+            return;
+        }
+        let forward = Forward { from, kept, codec, clock: &layer.clock };
+        for (viewer, slot) in &track.viewers {
+            let Some(peer) = peers.get_mut(*viewer) else { continue };
+            if peer.forward(*slot, &forward, now, out) {
+                if let Some(s) = peer.slots.get(*slot) {
+                    let state = Event::SlotState { session: peer.session, slot: s.slot, source: s.want, live: true };
+                    out.events.push(state);
+                }
+            }
+        }
+        if let Some(recording) = self.recording {
+            self.record(recording, packet, payload, key, generation, now, out);
+        }
+    }
+
+    #[expect(clippy::too_many_arguments, reason = "one packet's facts, all of different types")]
+    fn record(
+        &mut self,
+        recording: RecordingId,
+        packet: &Ingress,
+        payload: &[u8],
+        key: bool,
+        generation: u32,
+        now: Instant,
+        out: &mut Outbox,
+    ) {
+        let Some(track) = self.tracks.get_mut(packet.track) else { return };
+        let this = (packet.layer, generation);
+        if track.tap.current != Some(this) {
+            if !key || track.choose(false, now) != Some(this) {
+                return;
+            }
+            track.tap.current = Some(this);
+        }
+        let batch = &mut out.record;
+        let start = batch.bytes.len();
+        // The recorder reads no payload type: the codec travels beside the packet.
+        write_header(&mut batch.bytes, packet.marker, 96, packet.sequence as u16, packet.timestamp, packet.ssrc);
+        batch.bytes.extend_from_slice(payload);
+        batch.packets.push(RecordedPacket {
+            recording,
+            source: track.source,
+            codec: track.codec,
+            connection: track.connection,
+            arrival: now,
+            range: start..batch.bytes.len(),
+            audio_level: packet.audio_level,
+        });
+    }
+
+    /// A publisher's sender report: anchors the layer's clock, and the recorder's.
+    #[expect(clippy::too_many_arguments, reason = "the fields of one report")]
+    pub fn note_clock(
+        &mut self,
+        (track, layer, ssrc): (usize, u8, u32),
+        (ntp, rtp): (u64, u32),
+        at: Option<Instant>,
+        now: Instant,
+        round_trip: Option<std::time::Duration>,
+        out: &mut Outbox,
+    ) {
+        let Some(track) = self.tracks.get_mut(track) else { return };
+        let place = track.layers.get_mut(usize::from(layer)).and_then(Option::as_mut);
+        let Some(place) = place.filter(|l| l.ssrc == ssrc) else { return };
+        if let Some(at) = at {
+            place.clock.note_report(rtp, at);
+        }
+        let is_recorded = track.tap.current == Some((layer, place.generation));
+        if let (Some(recording), true) = (self.recording, is_recorded) {
+            let (source, connection) = (track.source, track.connection);
+            let report = RecordedReport { recording, source, connection, ssrc, ntp, rtp, arrival: now, round_trip };
+            out.record.reports.push(report);
+        }
+    }
+
+    /// Starts or stops recording.
+    pub fn record_to(
+        &mut self,
+        recording: Option<RecordingId>,
+        now: Instant,
+        peers: &mut Slab<Peer>,
+        out: &mut Outbox,
+    ) {
+        self.recording = recording;
+        for index in 0..self.tracks.len() {
+            if let Some(track) = self.tracks.get_mut(index) {
+                track.tap.current = None;
+            }
+            self.retarget(index, now, peers, out);
+        }
+    }
+
+    /// Says which sources began or ceased to send.
+    pub fn note_live(&mut self, now: Instant, out: &mut Outbox) {
+        for track in &mut self.tracks {
+            let live = track.owner.is_some() && track.is_sending(now);
+            if live != track.live {
+                track.live = live;
+                out.events.push(Event::SourceLive { lesson: self.lesson, source: track.source, live });
+            }
+        }
+    }
+}

@@ -1,0 +1,250 @@
+//! The core: told the time, given bytes and orders, asked what to do. One value per worker, no clock, no socket.
+
+mod commands;
+mod timers;
+
+use std::collections::HashMap;
+use std::time::Instant;
+
+use rand::SeedableRng;
+use rand::rngs::StdRng;
+use slab::Slab;
+use tongke_signaling::command::{Command, Event, LeaveCause, LessonId, SessionId};
+
+use super::dtls::{Identity, Progress};
+use super::ice::Check;
+use super::outbox::{Outbox, Path};
+use super::peer::{Peer, RtcpIngress, StunOutcome};
+use super::room::Room;
+use super::sdp::Candidates;
+use super::timeline::Wall;
+use super::track::PeerKey;
+use timers::Timers;
+
+/// What a core is made with.
+#[derive(Clone)]
+pub struct SfuConfig {
+    /// Number of the worker, 0 to 99.
+    pub worker: u8,
+    /// Where it is reached.
+    pub candidates: Candidates,
+    /// Certificate and crypto, shared by all workers.
+    pub identity: Identity,
+    /// The wall clock at one instant.
+    pub wall: Wall,
+    /// Sessions taken before `Refusal::Full`.
+    pub max_sessions: usize,
+    /// Seeds SSRCs and credentials.
+    pub seed: [u8; 32],
+}
+
+/// Datagrams that led nowhere, by reason; read by the driver for the metrics.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct Drops {
+    /// From an address no session owns.
+    pub strangers: u64,
+    /// Binding requests that were not authentic.
+    pub checks: u64,
+    /// Neither STUN, DTLS nor RTP.
+    pub garbage: u64,
+}
+
+/// See the module.
+pub struct Sfu {
+    config: SfuConfig,
+    rng: StdRng,
+    rooms: Slab<Room>,
+    peers: Slab<Peer>,
+    lessons: HashMap<LessonId, usize>,
+    sessions: HashMap<SessionId, PeerKey>,
+    by_path: HashMap<Path, PeerKey>,
+    by_ufrag: HashMap<String, PeerKey>,
+    serials: u64,
+    timers: Timers,
+    /// What was dropped.
+    pub drops: Drops,
+}
+
+impl Sfu {
+    /// A core without lessons.
+    pub fn new(config: SfuConfig) -> Self {
+        let rng = StdRng::from_seed(config.seed);
+        Self {
+            config,
+            rng,
+            rooms: Slab::new(),
+            peers: Slab::new(),
+            lessons: HashMap::new(),
+            sessions: HashMap::new(),
+            by_path: HashMap::new(),
+            by_ufrag: HashMap::new(),
+            serials: 0,
+            timers: Timers::default(),
+            drops: Drops::default(),
+        }
+    }
+
+    /// Takes a datagram; it is opened in place.
+    pub fn handle_datagram(&mut self, now: Instant, path: Path, datagram: &mut [u8], out: &mut Outbox) {
+        // RFC 7983 §7, RFC 5761 §4.
+        match datagram {
+            [0..=3, ..] => self.handle_stun(now, path, datagram, out),
+            [20..=63, ..] => self.handle_dtls(now, path, datagram, out),
+            [128..=191, 192..=223, ..] => self.handle_rtcp(now, path, datagram, out),
+            [128..=191, ..] => self.handle_rtp(now, path, datagram, out),
+            _ => self.drops.garbage += 1,
+        }
+    }
+
+    /// Takes an order.
+    pub fn handle_command(&mut self, now: Instant, command: Command, out: &mut Outbox) {
+        commands::handle(self, now, command, out);
+    }
+
+    /// Does what time has made due.
+    pub fn handle_timeout(&mut self, now: Instant, out: &mut Outbox) {
+        timers::handle(self, now, out);
+    }
+
+    /// When `handle_timeout` wants to be called next; `None` while there is no session.
+    pub fn next_timeout(&self) -> Option<Instant> {
+        (!self.peers.is_empty()).then(|| self.timers.next()).flatten()
+    }
+
+    /// Sessions held.
+    pub fn session_count(&self) -> usize {
+        self.peers.len()
+    }
+
+    /// An ICE-TCP connection ended.
+    pub fn handle_disconnect(&mut self, path: Path) {
+        if let Some(peer) = self.by_path.remove(&path).and_then(|key| self.peers.get_mut(key)) {
+            peer.forget_path(path);
+        }
+    }
+
+    fn handle_stun(&mut self, now: Instant, path: Path, datagram: &[u8], out: &mut Outbox) {
+        let found = Check::parse(datagram).and_then(|c| self.by_ufrag.get(&c.ours).map(|key| (c, *key)));
+        let Some((mut check, key)) = found else {
+            self.drops.checks += 1;
+            return;
+        };
+        let Some(peer) = self.peers.get_mut(key) else { return };
+        match peer.handle_check(now, path, &mut check, self.config.identity.provider(), out) {
+            StunOutcome::Dropped => self.drops.checks += 1,
+            StunOutcome::Known => {}
+            StunOutcome::New { forgotten } => {
+                if let Some(forgotten) = forgotten {
+                    self.by_path.remove(&forgotten);
+                }
+                self.by_path.insert(path, key);
+            }
+        }
+        let credentials = peer.credentials.ufrag.clone();
+        if peer.pending.is_none() {
+            self.by_ufrag.retain(|ufrag, k| *k != key || *ufrag == credentials);
+        }
+    }
+
+    fn owner(&mut self, path: &Path) -> Option<PeerKey> {
+        let key = self.by_path.get(path).copied();
+        if key.is_none() {
+            self.drops.strangers += 1;
+        }
+        key
+    }
+
+    fn handle_dtls(&mut self, now: Instant, path: Path, datagram: &[u8], out: &mut Outbox) {
+        let Some(key) = self.owner(&path) else { return };
+        let Some(peer) = self.peers.get_mut(key) else { return };
+        match peer.handle_dtls(now, path, datagram, out) {
+            Progress::Going => {}
+            Progress::Connected(keys) => {
+                peer.connect(now, *keys);
+                let (session, room) = (peer.session, peer.room);
+                out.events.push(Event::Connected { session });
+                self.refresh_slots(key, room, now, out);
+            }
+            Progress::Closed => self.remove(key, LeaveCause::PeerClosed, now, out),
+            Progress::Failed => self.remove(key, LeaveCause::HandshakeFailed, now, out),
+        }
+    }
+
+    /// A receiver that just connected needs key frames of all it was told to show.
+    fn refresh_slots(&mut self, key: PeerKey, room: usize, now: Instant, out: &mut Outbox) {
+        let Some(room) = self.rooms.get_mut(room) else { return };
+        for index in 0..room.tracks.len() {
+            if room.tracks.get(index).is_some_and(|t| t.viewers.iter().any(|(v, _)| *v == key)) {
+                room.retarget(index, now, &mut self.peers, out);
+            }
+        }
+    }
+
+    fn handle_rtp(&mut self, now: Instant, path: Path, datagram: &mut [u8], out: &mut Outbox) {
+        let Some(key) = self.owner(&path) else { return };
+        let Some(peer) = self.peers.get_mut(key) else { return };
+        let room = peer.room;
+        let Some(packet) = peer.handle_rtp(now, path, datagram) else { return };
+        if let Some(room) = self.rooms.get_mut(room) {
+            room.forward(key, &packet, datagram, now, &mut self.peers, out);
+        }
+    }
+
+    fn handle_rtcp(&mut self, now: Instant, path: Path, datagram: &mut [u8], out: &mut Outbox) {
+        let Some(key) = self.owner(&path) else { return };
+        let Some(peer) = self.peers.get_mut(key) else { return };
+        let room = peer.room;
+        let ntp = self.config.wall.ntp_at(now);
+        let reports = peer.handle_rtcp(now, path, ntp, datagram);
+        let round_trip = peer.counters.round_trip;
+        let Some(room) = self.rooms.get_mut(room) else { return };
+        for report in reports {
+            match report {
+                RtcpIngress::Clock { track, layer, ssrc, ntp, rtp, at } => {
+                    room.note_clock((track, layer, ssrc), (ntp, rtp), at, now, round_trip, out);
+                }
+                RtcpIngress::Nack { slot, sequences } => {
+                    let Some(peer) = self.peers.get_mut(key) else { return };
+                    let tracks = &room.tracks;
+                    for sequence in sequences {
+                        peer.repeat(
+                            slot,
+                            sequence,
+                            |sent| {
+                                let track = tracks.get(sent.track as usize)?;
+                                let kept = track.layer(sent.layer, sent.generation)?.ring.find(sent.sequence)?;
+                                Some((track.codec, kept))
+                            },
+                            out,
+                        );
+                    }
+                }
+                RtcpIngress::KeyFrame { slot } => {
+                    let slot = self.peers.get(key).and_then(|p| p.slots.get(slot));
+                    let shown = slot.and_then(|s| s.shown.map(|s| (s.track, s.layer)));
+                    if let Some((track, layer)) = shown {
+                        room.want_key(track, layer);
+                        room.send_key_requests(track, now, &mut self.peers, out);
+                    }
+                }
+            }
+        }
+    }
+
+    /// Ends a session.
+    fn remove(&mut self, key: PeerKey, cause: LeaveCause, now: Instant, out: &mut Outbox) {
+        let Some(peer) = self.peers.get_mut(key) else { return };
+        peer.close(now, out);
+        let (session, room) = (peer.session, peer.room);
+        for (path, _) in std::mem::take(&mut peer.paths) {
+            self.by_path.remove(&path);
+        }
+        self.by_ufrag.retain(|_, k| *k != key);
+        self.sessions.remove(&session);
+        if let Some(room) = self.rooms.get_mut(room) {
+            room.leave(key, &mut self.peers, out);
+        }
+        self.peers.remove(key);
+        out.events.push(Event::Left { session, cause });
+    }
+}
