@@ -120,7 +120,37 @@ async function media() {
   for (const [name, text] of Object.entries(descriptors)) put('fuzz_vp9', name, frame([[Buffer.from(text, 'hex'), true]]));
 }
 
+const word = (number) => {
+  const bytes = Buffer.alloc(4);
+  bytes.writeUInt32BE(number);
+  return bytes;
+};
+const box = (kind, ...parts) => {
+  const body = Buffer.concat(parts.map((part) => Buffer.from(part)));
+  return Buffer.concat([word(8 + body.length), Buffer.from(kind), body]);
+};
+
+/** A part as the recorder writes it: its header in a `free` box, then fragments. */
+function part(sizes) {
+  const header = { number: 0, epoch: 0, timescale: 48000, codec: 'Opus', width: 0, height: 0 };
+  const boxes = [box('free', 'tongke-1', JSON.stringify(header))];
+  sizes.forEach((size, i) => {
+    const samples = Array.from({ length: 3 }, () => Buffer.concat([word(960), word(size), word(0x02000000)]));
+    const moof = (offset) => box('moof', box('mfhd', word(0), word(i + 1)), box('traf',
+      box('tfhd', word(0x020000), word(1)),
+      box('tfdt', word(0x01000000), word(0), word(i * 2880)),
+      box('trun', word(0x000701), word(3), word(offset), ...samples)));
+    boxes.push(moof(moof(0).length + 8), box('mdat', Buffer.alloc(size * 3, i)));
+  });
+  return Buffer.concat(boxes);
+}
+
 function fragments() {
+  const whole = part([40, 80, 3]);
+  put('fuzz_walk', 'own-whole', whole);
+  put('fuzz_walk', 'own-cut-media', whole.subarray(0, whole.length - 5));
+  put('fuzz_walk', 'own-cut-boxes', whole.subarray(0, 200));
+  put('fuzz_walk', 'own-header', part([]));
   const folder = mkdtempSync(join(tmpdir(), 'tongke-seeds-'));
   const file = join(folder, 'x.mp4');
   for (const [name, codec] of [['h264', ['-c:v', 'libx264', '-preset', 'ultrafast']], ['vp9', ['-c:v', 'libvpx-vp9', '-deadline', 'realtime', '-cpu-used', '8']]]) {
