@@ -1,0 +1,140 @@
+// A lesson with everybody in it: the demo's server, its teacher and its three displays.
+import { chromiumSeat, firefoxSeat } from './browsers.mjs';
+import { CAST, FPS, SLIDES } from './clips.mjs';
+import { distance } from './counter.mjs';
+import { KEEP_OWN } from './look.mjs';
+import { startDemo } from './product.mjs';
+import { makeLine } from './relay.mjs';
+import { serveSlides } from './slides.mjs';
+import { until } from './wait.mjs';
+
+export const ROOMS = ['room1', 'room2', 'room3'];
+const TEACHER_VIDEO = '[data-slot="teacher_video"]';
+const SCREEN = '[data-slot="screen"]';
+const STAGE_VIDEO = '[data-slot="stage_video"]';
+export const PLACES = { teacher: TEACHER_VIDEO, screen: SCREEN, stage: STAGE_VIDEO };
+
+/**
+ * Is a tone among the peaks that `tones` gave? The syllables of a tone leave faint peaks beside
+ * it, 45 dB and more below; what a room sends is louder than −50 dBFS in every browser.
+ */
+export const hears = (peaks, hz) => peaks.some((peak) => Math.abs(peak.hz - hz) <= 12 && peak.db > -50);
+
+/** Signs the demo's teacher in and opens the teacher's page with slides ready to be shared. */
+async function openTeacher(demo, slides) {
+  const seat = await chromiumSeat('teacher', { shares: true, init: [KEEP_OWN] });
+  const slidesPage = await seat.context.newPage();
+  await slidesPage.goto(slides.url);
+  await seat.page.bringToFront();
+  await seat.open(`${demo.said.base_url}/login`);
+  const { user, password, url } = demo.said.teacher;
+  const status = await seat.evaluate(
+    async (body) => (await fetch('/api/login', {
+      method: 'POST', headers: { 'content-type': 'application/json' }, body: JSON.stringify(body),
+    })).status,
+    { user, password },
+  );
+  if (status !== 200) throw new Error(`the teacher's login answered ${status}`);
+  await seat.open(url);
+  return seat;
+}
+
+/** Opens one display; `line` leads it through a line that can be cut. */
+async function openDisplay(demo, index, engine, line) {
+  const who = ROOMS[index];
+  let { url } = demo.said.displays[index];
+  const seat = await (engine === 'firefox' ? firefoxSeat(who) : chromiumSeat(who));
+  if (line) {
+    await line.leadThrough(seat);
+    const through = new URL(url);
+    through.port = String(await line.through(Number(through.port)));
+    url = through.href;
+  }
+  await seat.open(url);
+  return seat;
+}
+
+/**
+ * Starts the demo, sits everybody down and gives
+ * `{ demo, teacher, displays, line, api, lesson(), close() }`. `engines` says which browser each
+ * room uses; the line that can be cut is room 1's.
+ */
+export async function holdLesson(t, name, { engines = [], minutes = 2, startsIn_s = 25, withTeacher = true } = {}) {
+  const slides = await serveSlides();
+  const demo = await startDemo(name, { minutes, startsIn_s });
+  const line = makeLine();
+  const open = [];
+  t.after(async () => {
+    // What went wrong is seen by those who were there.
+    if (t.passed === false || process.env.TONGKE_TEST_VERBOSE) {
+      for (const seat of open) console.log(`# ${seat.who} said: ${seat.problems.slice(-15).join(' | ')}`);
+    }
+    await Promise.allSettled(open.map((seat) => seat.close()));
+    line.close();
+    await demo.stop();
+    await slides.close();
+  });
+  const displays = [];
+  for (const index of ROOMS.keys()) {
+    const display = await openDisplay(demo, index, engines[index] ?? 'chromium', index === 0 ? line : null);
+    open.push(display);
+    displays.push(display);
+  }
+  let teacher = null;
+  if (withTeacher) {
+    teacher = await openTeacher(demo, slides);
+    open.push(teacher);
+  }
+  const api = await demo.signIn(demo.said.teacher);
+  const { id } = demo.said.lessons[0];
+  return { demo, teacher, displays, line, api, open, lesson: () => api('GET', `/api/lessons/${id}`) };
+}
+
+/** The state of the lesson as a page has it (the hook of the pages). */
+export const stateOf = (seat) => seat.evaluate(() => window.__tongke?.state ?? null);
+
+/** The seats of the rooms in the order of the displays. */
+export async function seatsOfRooms(school) {
+  const lesson = await school.lesson();
+  return school.demo.said.displays.map(({ room }) => {
+    const found = lesson.rooms.find((one) => [one.room.id, one.room.name].includes(room.id ?? room));
+    if (!found) throw new Error(`no seat of ${JSON.stringify(room)} in ${JSON.stringify(lesson.rooms)}`);
+    return found.seat;
+  });
+}
+
+/** Waits until a display shows the teacher as the teacher is now, not a picture that was held. */
+export function showsTeacher(school, display, ceiling_ms = 20_000) {
+  return until(`${display.who} shows the teacher`, async () => {
+    const here = await display.evaluate((place) => __look.counter(place), TEACHER_VIDEO);
+    if (here?.clip !== CAST.teacher.clip) return null;
+    const there = await school.teacher.evaluate(() => __look.counter('video[data-own=camera]'));
+    const behind_s = (here && there && distance(here.count, there.count, CAST.teacher.frames) / FPS) ?? NaN;
+    return Math.abs(behind_s) < 2 ? { ...here, behind_s } : null;
+  }, ceiling_ms);
+}
+
+/** Waits until a display shows the slides. */
+export const showsSlides = (display, ceiling_ms = 20_000) =>
+  until(`${display.who} shows the slides`, async () => {
+    const here = await display.evaluate((place) => __look.counter(place), SCREEN);
+    if (here?.clip !== SLIDES.clip) return null;
+    const behind_ms = distance(here.count, Math.floor(here.at_ms / 10) % 65536, 65536) * 10;
+    return behind_ms < 5000 ? { ...here, behind_ms } : null;
+  }, ceiling_ms);
+
+/** Waits until a page hears these tones. */
+export const hearsTones = (seat, wanted, ceiling_ms = 20_000) =>
+  until(`${seat.who} hears ${wanted} Hz`, async () => {
+    const peaks = await seat.evaluate(() => __look.tones(null));
+    return wanted.every((hz) => hears(peaks, hz)) && peaks;
+  }, ceiling_ms);
+
+/** How many different frames a second a display shows of the teacher, over four seconds. */
+export async function framesPerSecond(display, place = TEACHER_VIDEO) {
+  await display.evaluate((where) => __look.follow(where), place);
+  await new Promise((done) => setTimeout(done, 4000));
+  const seen = await display.evaluate((where) => __look.watched(where), place);
+  const span_s = (seen.at(-1)?.at_ms - seen[0]?.at_ms) / 1000;
+  return (seen.length - 1) / span_s;
+}

@@ -1,0 +1,138 @@
+// The finished lesson in the library: its tracks, its length, its synchrony.
+import assert from 'node:assert/strict';
+import { CAST, FPS, SLIDES } from './clips.mjs';
+import { distance, median } from './counter.mjs';
+import { ROOMS, hears } from './lesson.mjs';
+import { framesOfRun } from './recording.mjs';
+import { until } from './wait.mjs';
+
+/** Opens the player in the teacher's browser and gives its page once both pictures run. */
+async function openPlayer(school, recording) {
+  const page = await school.teacher.context.newPage();
+  await page.goto(`${school.demo.said.base_url}/library/${recording}`);
+  await page.bringToFront();
+  await until('the player has its tracks', () => page.evaluate(() => window.__tongke?.player?.tracks?.length));
+  const start = page.locator('[data-act="play"]');
+  if (await start.count()) await start.first().click();
+  const places = {};
+  for (const [name, { clip }] of Object.entries({ camera: CAST.teacher, screen: SLIDES })) {
+    places[name] = await until(`the player shows the ${name}`, () =>
+      page.evaluate((wanted) => __look.showing(wanted), clip));
+  }
+  return { page, places };
+}
+
+/** When each count was live: `count → [at_ms…]`. */
+function liveTimes(frames, clip) {
+  const times = new Map();
+  for (const frame of frames) {
+    if (frame.clip !== clip) continue;
+    if (!times.has(frame.count)) times.set(frame.count, []);
+    times.get(frame.count).push(frame.at_ms);
+  }
+  return times;
+}
+
+/** How far teacher and slides are apart in the player against how they were live, in ms. */
+async function apart(school, { page, places }) {
+  const live = {};
+  for (const name of ['camera', 'screen']) {
+    live[name] = await school.teacher.evaluate((own) => __look.watched(`video[data-own=${own}]`), name);
+  }
+  for (const place of Object.values(places)) await page.evaluate((where) => __look.watch(where), place);
+  await new Promise((done) => setTimeout(done, 6000));
+  const played = {};
+  for (const [name, place] of Object.entries(places)) {
+    played[name] = await page.evaluate((where) => __look.watched(where), place);
+  }
+  const screenTimes = liveTimes(live.screen, SLIDES.clip);
+  const screenDelays = played.screen
+    .filter((frame) => screenTimes.has(frame.count))
+    .map((frame) => frame.at_ms - screenTimes.get(frame.count)[0]);
+  const screen_ms = median(screenDelays);
+  const cameraTimes = liveTimes(live.camera, CAST.teacher.clip);
+  const cameraDelays = played.camera
+    .filter((frame) => cameraTimes.has(frame.count))
+    .map((frame) => cameraTimes.get(frame.count).map((at_ms) => frame.at_ms - at_ms)
+      .reduce((best, one) => (Math.abs(one - screen_ms) < Math.abs(best - screen_ms) ? one : best)));
+  assert.ok(screenDelays.length > 10 && cameraDelays.length > 30,
+    `frames that were seen live: ${screenDelays.length} of the slides, ${cameraDelays.length} of the camera`);
+  return median(cameraDelays) - screen_ms;
+}
+
+/** The kinds of tracks that a lesson of this cast must have. */
+function missingTracks(detail) {
+  const has = (wanted) => detail.tracks.some(wanted);
+  const missing = [];
+  for (const kind of ['camera', 'microphone', 'screen', 'computer_sound']) {
+    if (!has((track) => track.teacher && track.kind === kind)) missing.push(`teacher's ${kind}`);
+  }
+  const rooms = new Set(detail.tracks.filter((track) => !track.teacher).map((track) => track.who));
+  if (rooms.size < ROOMS.length) missing.push(`rooms: only ${[...rooms]}`);
+  return missing;
+}
+
+/** Reads every video run from the server with ffmpeg; every frame of the teacher's must be told. */
+async function readsWhole(school, detail, say) {
+  const { cookie } = school.api;
+  for (const [kind, { clip }] of Object.entries({ camera: CAST.teacher, screen: SLIDES })) {
+    const track = detail.tracks.find((one) => one.teacher && one.kind === kind);
+    let frames = 0;
+    let unread = 0;
+    for (const run of track.runs) {
+      for (const frame of await framesOfRun(new URL(run.playlist, school.demo.said.base_url).href, cookie)) {
+        frames += 1;
+        if (frame.clip !== clip) unread += 1;
+      }
+    }
+    say(`${kind} on disk: ${track.runs.length} runs, ${frames} frames, ${unread} without their counter`);
+    assert.ok(frames > 100 && unread <= frames / 50);
+  }
+}
+
+/** The check of a finished lesson; prints what it saw. */
+export async function playsInLibrary(school, { say }) {
+  const lesson = await school.lesson();
+  const recording = await until('the lesson names its recording', async () => (await school.lesson()).recording);
+  const player = await openPlayer(school, recording);
+  say(`plays in the library ${Date.now() - lesson.ends_ms} ms after the bell`);
+  assert.ok(Date.now() - lesson.ends_ms <= 10_000, 'within ten seconds of the bell');
+
+  const detail = await school.api('GET', `/api/library/${recording}`);
+  assert.deepEqual(missingTracks(detail), []);
+  const shown = await player.page.evaluate(() => ({ ...window.__tongke.player }));
+  const wanted_s = (lesson.ends_ms - lesson.starts_ms) / 1000;
+  say(`length ${shown.duration} s of ${wanted_s} s`);
+  assert.ok(Math.abs(shown.duration - wanted_s) <= 1, `length ${shown.duration} of ${wanted_s}`);
+
+  const apart_ms = await apart(school, player);
+  say(`teacher and slides ${apart_ms.toFixed(0)} ms apart`);
+  assert.ok(Math.abs(apart_ms) <= 100);
+  const heard = await player.page.evaluate(() => __look.tones(null));
+  say(`the player sounds at ${heard.map((peak) => peak.hz)} Hz`);
+  assert.ok(hears(heard, CAST.teacher.tone_hz));
+  await readsWhole(school, detail, say);
+  await player.page.close();
+}
+
+/**
+ * The counts of the teacher's camera on disk around a hole: the last before it and the first
+ * after it, by lesson time.
+ */
+export async function holeInCamera(school, recording) {
+  const detail = await school.api('GET', `/api/library/${recording}`);
+  const track = detail.tracks.find((one) => one.teacher && one.kind === 'camera');
+  const frames = [];
+  for (const run of track.runs) {
+    const url = new URL(run.playlist, school.demo.said.base_url).href;
+    for (const frame of await framesOfRun(url, school.api.cookie)) {
+      if (frame.clip === CAST.teacher.clip) frames.push({ at_s: run.start_ms / 1000 + frame.at_s, count: frame.count });
+    }
+  }
+  const holes = [];
+  for (let i = 1; i < frames.length; i += 1) {
+    const step = distance(frames[i - 1].count, frames[i].count, CAST.teacher.frames);
+    if (step > FPS / 2 || step < 0) holes.push({ before: frames[i - 1], after: frames[i], missing_s: step / FPS });
+  }
+  return { detail, frames, holes };
+}

@@ -1,0 +1,58 @@
+//! Replays the seeds and finds of the fuzzers, so that an ordinary test run repeats them.
+
+use std::path::Path;
+
+#[path = "../fuzz/parsers.rs"]
+mod parsers;
+
+/// Calls a parser with every file of its corpus, and with every file cut short and lengthened.
+fn replay(target: &str, parse: fn(&[u8])) {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fuzz/corpus").join(target);
+    let mut seen = 0;
+    for entry in std::fs::read_dir(&folder).unwrap_or_else(|e| panic!("{}: {e}", folder.display())) {
+        let mut bytes = std::fs::read(entry.unwrap().path()).unwrap();
+        parse(&bytes);
+        for end in (0..bytes.len()).step_by(1 + bytes.len() / 200) {
+            parse(&bytes[..end]);
+        }
+        bytes.extend_from_within(..);
+        parse(&bytes);
+        seen += 1;
+    }
+    assert!(seen > 1, "{} has {seen} files", folder.display());
+}
+
+#[test]
+fn offers() {
+    replay("fuzz_offer", parsers::offer);
+}
+
+#[test]
+fn restart_fragments() {
+    replay("fuzz_fragment", parsers::fragment);
+}
+
+#[test]
+fn rtp_packets() {
+    replay("fuzz_rtp", parsers::rtp);
+}
+
+#[test]
+fn rtcp_packets() {
+    replay("fuzz_rtcp", parsers::rtcp);
+}
+
+#[test]
+fn h264_payloads() {
+    replay("fuzz_h264", parsers::h264);
+}
+
+#[test]
+fn vp9_payloads() {
+    replay("fuzz_vp9", parsers::vp9);
+}
+
+#[test]
+fn recording_parts() {
+    replay("fuzz_walk", parsers::walk);
+}
