@@ -122,6 +122,11 @@ impl Error {
         }
     }
 
+    /// The code pages translate.
+    pub fn code(&self) -> &'static str {
+        self.status().1
+    }
+
     fn retry_after_s(&self) -> Option<i64> {
         match self {
             Self::TooManyTries { retry_after_s } => Some(*retry_after_s),

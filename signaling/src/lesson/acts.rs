@@ -92,7 +92,8 @@ impl Lesson {
 
     /// Moves the end.
     pub fn extend(&mut self, ends_ms: i64, now: Now, out: &mut Vec<Effect>) {
-        self.ends_ms = ends_ms - self.shift_ms;
+        // Its own bells stand still when the clock is set, and so does the stored one.
+        self.ends_ms = ends_ms;
         self.bell(Bell::Extended, now.ms, out);
     }
 

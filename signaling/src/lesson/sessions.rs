@@ -134,6 +134,12 @@ impl Lesson {
         }
     }
 
+    /// Closes all sessions in a holder's seat.
+    pub fn leave_all(&mut self, holder: Holder, now: Now, out: &mut Vec<Effect>) {
+        let ids: Vec<SessionId> = self.sessions.keys().copied().filter(|id| self.session_of(*id, holder)).collect();
+        ids.into_iter().for_each(|id| self.leave(id, now, out));
+    }
+
     fn forget(&mut self, session: SessionId, now: Now) -> bool {
         self.accrue(now);
         let Some(gone) = self.sessions.remove(&session) else { return false };

@@ -11,6 +11,7 @@ mod places;
 mod recordings;
 
 pub use displays::{DisplayRow, PairingTry};
+pub(crate) use lessons::{DueRow, codecs_of};
 pub use library::RecordingFacts;
 pub use recordings::RecordingRow;
 
@@ -67,6 +68,13 @@ impl Store {
     /// A setting that may be missing.
     pub async fn setting_if_any(&self, name: &str) -> Result<Option<String>> {
         Ok(sqlx::query_scalar("SELECT value FROM setting WHERE name = $1").bind(name).fetch_optional(&self.pool).await?)
+    }
+
+    /// Sets a setting.
+    pub async fn set_setting(&self, name: &str, value: &str) -> Result<()> {
+        let sql = "INSERT INTO setting (name, value) VALUES ($1, $2) ON CONFLICT (name) DO UPDATE SET value = excluded.value";
+        sqlx::query(sql).bind(name).bind(value).execute(&self.pool).await?;
+        Ok(())
     }
 
     /// Closes the database cleanly.
