@@ -85,10 +85,7 @@ impl OpenPart {
     fn write(&mut self, bytes: &[u8]) -> Result<(), Error> {
         let path = self.open_path();
         if self.torn {
-            return Err(Error::Malformed {
-                path,
-                why: "an earlier write was left half done".into(),
-            });
+            return Err(Error::Malformed { path, why: "an earlier write was left half done".into() });
         }
         let file = match &mut self.file {
             Some(file) => file,
@@ -105,9 +102,7 @@ impl OpenPart {
             }
         };
         file.write_all(bytes).map_err(|error| {
-            let undone = file
-                .set_len(self.length)
-                .and_then(|()| file.seek(SeekFrom::Start(self.length)));
+            let undone = file.set_len(self.length).and_then(|()| file.seek(SeekFrom::Start(self.length)));
             self.torn = undone.is_err();
             Error::io("writing", &path)(error)
         })
@@ -116,8 +111,7 @@ impl OpenPart {
     /// Makes what is written survive a power cut.
     pub(crate) fn sync(&mut self) -> Result<(), Error> {
         if let Some(file) = self.file.as_ref().filter(|_| self.dirty) {
-            file.sync_data()
-                .map_err(Error::io("syncing", &self.open_path()))?;
+            file.sync_data().map_err(Error::io("syncing", &self.open_path()))?;
             self.dirty = false;
             if self.unnamed {
                 sync_folder(&self.folder)?;
@@ -139,10 +133,7 @@ impl OpenPart {
         }
         self.dirty = true;
         self.sync()?;
-        rename(
-            &self.open_path(),
-            &self.folder.join(part_name(self.number())),
-        )?;
+        rename(&self.open_path(), &self.folder.join(part_name(self.number())))?;
         let blake3 = self.hasher.finalize().to_hex().to_string();
         let index = part_index(self.header, self.fragments, levels);
         part_fact(recording, name, &index, self.length, blake3, false).map(Some)
@@ -154,29 +145,9 @@ impl OpenPart {
 }
 
 /// The index of a part from its header and fragments.
-pub(crate) fn part_index(
-    header: PartHeader,
-    fragments: Vec<FragmentIndex>,
-    levels: String,
-) -> PartIndex {
-    let PartHeader {
-        number,
-        epoch,
-        timescale,
-        codec,
-        width,
-        height,
-    } = header;
-    PartIndex {
-        number,
-        epoch,
-        timescale,
-        codec,
-        width,
-        height,
-        fragments,
-        levels,
-    }
+pub(crate) fn part_index(header: PartHeader, fragments: Vec<FragmentIndex>, levels: String) -> PartIndex {
+    let PartHeader { number, epoch, timescale, codec, width, height } = header;
+    PartIndex { number, epoch, timescale, codec, width, height, fragments, levels }
 }
 
 /// The row of a closed part.
@@ -188,10 +159,8 @@ pub(crate) fn part_fact(
     blake3: String,
     recovered: bool,
 ) -> Result<PartFact, Error> {
-    let index_json = serde_json::to_string(index).map_err(|error| Error::Box {
-        what: "fragment index",
-        why: error.to_string(),
-    })?;
+    let index_json =
+        serde_json::to_string(index).map_err(|error| Error::Box { what: "fragment index", why: error.to_string() })?;
     Ok(PartFact {
         recording,
         name: name.to_owned(),

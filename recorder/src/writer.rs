@@ -49,8 +49,7 @@ const NOTED_US: i64 = 500_000;
 /// Duration of a picture after which nothing came and before which nothing was: 1/30 s.
 const NOMINAL_US: i64 = 33_333;
 
-const _: () =
-    assert!(HOLE_VIDEO_US < PART_US && PART_US < PART_LIMIT_US && FRAGMENT_US < HOLE_VIDEO_US);
+const _: () = assert!(HOLE_VIDEO_US < PART_US && PART_US < PART_LIMIT_US && FRAGMENT_US < HOLE_VIDEO_US);
 
 /// Where the writer's facts, counts and live index go.
 pub(crate) struct Sink<'a> {
@@ -247,38 +246,22 @@ impl Writer {
         {
             return false;
         }
-        let age = self
-            .part
-            .as_ref()
-            .and_then(OpenPart::start)
-            .map_or(0, |start| at.saturating_sub(start));
-        if age >= self.ticks(PART_LIMIT_US) as u64
-            || (unit.key && age >= self.ticks(PART_US) as u64)
-        {
+        let age = self.part.as_ref().and_then(OpenPart::start).map_or(0, |start| at.saturating_sub(start));
+        if age >= self.ticks(PART_LIMIT_US) as u64 || (unit.key && age >= self.ticks(PART_US) as u64) {
             self.close_part(sink);
         }
         unit.key || self.part.is_some()
     }
 
     /// Takes in a sound packet whose time is `target` ticks by the clocks.
-    pub(crate) fn sound(
-        &mut self,
-        unit: &Unit,
-        opus: &OpusPacket,
-        target: i64,
-        sink: &mut Sink<'_>,
-    ) {
+    pub(crate) fn sound(&mut self, unit: &Unit, opus: &OpusPacket, target: i64, sink: &mut Sink<'_>) {
         let Ok(wanted) = u64::try_from(target) else {
             sink.dropped.malformed += 1;
             return;
         };
         let duration = i64::from(opus.duration);
         let tolerance = self.ticks(SOUND_TOLERANCE_US).max(duration);
-        let hole = self.ticks(if self.silent {
-            HOLE_SILENCE_US
-        } else {
-            HOLE_SOUND_US
-        });
+        let hole = self.ticks(if self.silent { HOLE_SILENCE_US } else { HOLE_SOUND_US });
         self.silent = opus.silent;
         self.since_left_out = self.since_left_out.saturating_add(1);
         let mut at = match self.end {
@@ -298,11 +281,7 @@ impl Writer {
             self.report_gap(at, wanted, sink);
             at = wanted;
         } else if off >= tolerance {
-            let filler = Unit {
-                data: opus.concealment.to_vec(),
-                parameters: unit.parameters.clone(),
-                ..*unit
-            };
+            let filler = Unit { data: opus.concealment.to_vec(), parameters: unit.parameters.clone(), ..*unit };
             for _ in 0..off / i64::from(opus.frame) {
                 self.append_sound(&filler, at, opus.frame, sink);
                 at += u64::from(opus.frame);
@@ -356,12 +335,7 @@ impl Writer {
         self.pending.last_arrival_us = unit.arrival_us;
         // Units are bounded far below 4 GiB.
         let size = unit.data.len() as u32;
-        self.pending.samples.push(Sample {
-            at,
-            duration,
-            size,
-            key: unit.key,
-        });
+        self.pending.samples.push(Sample { at, duration, size, key: unit.key });
         self.pending.data.extend_from_slice(&unit.data);
     }
 
@@ -454,10 +428,7 @@ impl Writer {
 
     fn write(&mut self, sink: &mut Sink<'_>) -> Result<(), Error> {
         let Some(epoch) = &self.epoch else {
-            return Err(Error::Box {
-                what: "fragment",
-                why: "it has no epoch".into(),
-            });
+            return Err(Error::Box { what: "fragment", why: "it has no epoch".into() });
         };
         let header = |number| PartHeader {
             number,
@@ -475,27 +446,17 @@ impl Writer {
             return Ok(());
         };
         self.sequence = self.sequence.wrapping_add(1);
-        let fragment = part.append(
-            self.sequence,
-            &self.pending.samples,
-            &self.pending.data,
-            &mut self.scratch,
-        )?;
+        let fragment = part.append(self.sequence, &self.pending.samples, &self.pending.data, &mut self.scratch)?;
         let number = part.number();
-        sink.live
-            .append(sink.recording, &self.name, fragment, || -> PartIndex {
-                part_index(header(number), Vec::new(), String::new())
-            });
+        sink.live.append(sink.recording, &self.name, fragment, || -> PartIndex {
+            part_index(header(number), Vec::new(), String::new())
+        });
         Ok(())
     }
 
     /// Changes to the epoch of `parameters`; false if they cannot be written.
     fn enter_epoch(&mut self, parameters: &Parameters, sink: &mut Sink<'_>) -> bool {
-        if self
-            .epoch
-            .as_ref()
-            .is_some_and(|epoch| epoch.parameters == *parameters)
-        {
+        if self.epoch.as_ref().is_some_and(|epoch| epoch.parameters == *parameters) {
             return true;
         }
         let init = match init_segment(parameters) {
@@ -513,11 +474,7 @@ impl Writer {
             self.report_failure(&error, sink);
             return false;
         }
-        self.epoch = Some(Epoch {
-            number: self.next_epoch,
-            parameters: parameters.clone(),
-            init,
-        });
+        self.epoch = Some(Epoch { number: self.next_epoch, parameters: parameters.clone(), init });
         self.next_epoch += 1;
         true
     }
@@ -542,21 +499,13 @@ impl Writer {
     fn report_gap(&self, from: u64, to: u64, sink: &mut Sink<'_>) {
         let ms = |ticks| ticks_to_ms(ticks, self.rate as u32);
         let (name, recording) = (self.name.clone(), sink.recording);
-        (sink.facts)(Fact::Gap {
-            recording,
-            name,
-            from_ms: ms(from),
-            to_ms: ms(to),
-        });
+        (sink.facts)(Fact::Gap { recording, name, from_ms: ms(from), to_ms: ms(to) });
     }
 
     fn report_failure(&mut self, error: &Error, sink: &mut Sink<'_>) {
         if !self.failing {
             self.failing = true;
-            (sink.facts)(Fact::Failed {
-                recording: sink.recording,
-                why: error.to_string(),
-            });
+            (sink.facts)(Fact::Failed { recording: sink.recording, why: error.to_string() });
         }
     }
 }

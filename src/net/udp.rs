@@ -17,12 +17,22 @@ const KERNEL_BUFFER: usize = 4 * 1024 * 1024;
 /// A GSO run must fit an IP packet.
 const MAX_RUN_BYTES: usize = 60_000;
 
+/// Room for one batch; sockets of one thread may share it.
+pub struct Buffers {
+    buffers: Vec<Vec<u8>>,
+    metas: Vec<RecvMeta>,
+}
+
+impl Default for Buffers {
+    fn default() -> Self {
+        Self { buffers: (0..BATCH).map(|_| vec![0; BUFFER]).collect(), metas: vec![RecvMeta::default(); BATCH] }
+    }
+}
+
 /// See the module.
 pub struct Udp {
     socket: tokio::net::UdpSocket,
     state: UdpSocketState,
-    buffers: Vec<Vec<u8>>,
-    metas: Vec<RecvMeta>,
     /// Datagrams the kernel would not take.
     pub send_drops: u64,
 }
@@ -35,13 +45,7 @@ impl Udp {
         // Best effort: without privileges the kernel clamps to its own limit.
         let _ = state.set_recv_buffer_size(UdpSockRef::from(&socket), KERNEL_BUFFER);
         let _ = state.set_send_buffer_size(UdpSockRef::from(&socket), KERNEL_BUFFER);
-        Ok(Self {
-            socket: tokio::net::UdpSocket::from_std(socket)?,
-            state,
-            buffers: (0..BATCH).map(|_| vec![0; BUFFER]).collect(),
-            metas: vec![RecvMeta::default(); BATCH],
-            send_drops: 0,
-        })
+        Ok(Self { socket: tokio::net::UdpSocket::from_std(socket)?, state, send_drops: 0 })
     }
 
     /// Waits until datagrams are there.
@@ -51,10 +55,11 @@ impl Udp {
 
     /// Hands each datagram that is there to `take`; false when there was none. At most one batch, so that commands
     /// and timers get their turn.
-    pub fn receive(&mut self, mut take: impl FnMut(SocketAddr, &mut [u8])) -> bool {
-        let Self { socket, state, buffers, metas, .. } = self;
+    pub fn receive(&self, room: &mut Buffers, mut take: impl FnMut(SocketAddr, &mut [u8])) -> bool {
+        let Self { socket, state, .. } = self;
+        let Buffers { buffers, metas } = room;
         let mut slices: Vec<IoSliceMut<'_>> = buffers.iter_mut().map(|b| IoSliceMut::new(b)).collect();
-        let received = socket.try_io(Interest::READABLE, || state.recv(UdpSockRef::from(&*socket), &mut slices, metas));
+        let received = socket.try_io(Interest::READABLE, || state.recv(UdpSockRef::from(socket), &mut slices, metas));
         drop(slices);
         let Ok(count) = received else { return false };
         for (buffer, meta) in buffers.iter_mut().zip(metas.iter()).take(count) {

@@ -13,7 +13,7 @@ use tracing::{error, warn};
 
 use super::clock;
 use super::tcp::{Adopted, Connections, TcpEvent};
-use super::udp::Udp;
+use super::udp::{Buffers, Udp};
 use crate::media::outbox::{Local, Outbox, Path, RecordBatch};
 use crate::media::{Sfu, SfuConfig};
 
@@ -74,6 +74,7 @@ pub fn spawn(
             let driver = Driver {
                 sfu: Sfu::new(config),
                 udp: Udp::new(socket)?,
+                buffers: Buffers::default(),
                 tcp,
                 out: Outbox::new(),
                 events,
@@ -92,6 +93,7 @@ pub fn spawn(
 struct Driver {
     sfu: Sfu,
     udp: Udp,
+    buffers: Buffers,
     tcp: Connections,
     out: Outbox,
     events: mpsc::Sender<Event>,
@@ -143,10 +145,10 @@ impl Driver {
     }
 
     fn receive(&mut self) {
-        let Self { sfu, udp, out, .. } = self;
+        let Self { sfu, udp, buffers, out, .. } = self;
         for _ in 0..BATCHES_A_TURN {
             let now = clock::now();
-            let any = udp.receive(|remote, datagram| {
+            let any = udp.receive(buffers, |remote, datagram| {
                 sfu.handle_datagram(now, Path { local: Local::Udp, remote }, datagram, out);
             });
             if !any {

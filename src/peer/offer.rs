@@ -23,6 +23,18 @@ pub struct OfferLine {
     pub send: bool,
 }
 
+impl OfferLine {
+    /// A line of sound.
+    pub fn audio(send: bool) -> Self {
+        Self { kind: MediaKind::Audio, send }
+    }
+
+    /// A line of pictures.
+    pub fn video(send: bool) -> Self {
+        Self { kind: MediaKind::Video, send }
+    }
+}
+
 /// Writes the offer; mids count from 0.
 pub fn write_offer(lines: &[OfferLine], credentials: &Credentials, fingerprint: &str) -> String {
     let mids: Vec<String> = (0..lines.len()).map(|m| m.to_string()).collect();

@@ -1,0 +1,166 @@
+//! A session's request and the media plane's answer to it.
+
+use crate::command::{Command, LessonId, Refusal, SessionId, Slot};
+use crate::error::{Error, Result};
+use crate::lesson::{Effect, Holder, JoinError, PageKey, Seating};
+use crate::office::{Office, Reply};
+use std::time::Duration;
+use tokio::sync::oneshot;
+
+/// The media plane answers in milliseconds; one that does not in this time is overloaded.
+const ANSWER_MAX: Duration = Duration::from_secs(5);
+
+/// An answered session.
+pub(crate) struct Joined {
+    pub(crate) session: SessionId,
+    pub(crate) answer: String,
+    pub(crate) etag: String,
+    pub(crate) slots: Vec<(Slot, String)>,
+}
+
+/// Whose session may be touched.
+#[derive(Clone, Copy)]
+pub(crate) enum Owner {
+    /// Sessions in the holder's seat.
+    Holder(Holder),
+    /// WHIP sessions of the lesson.
+    Whip,
+    /// WHEP sessions of the lesson.
+    Whep,
+}
+
+/// Frees the seat if the request is given up before the answer.
+struct Waiting<'a> {
+    office: &'a Office,
+    session: SessionId,
+    joining: bool,
+}
+
+impl Drop for Waiting<'_> {
+    fn drop(&mut self) {
+        self.office.pending.remove(&self.session);
+        if self.joining {
+            self.office.act(|floor, now, out| {
+                if let Some(lesson) = floor.lesson_of_mut(self.session) {
+                    lesson.leave(self.session, now, out);
+                }
+            });
+        }
+    }
+}
+
+impl From<Refusal> for Error {
+    fn from(refusal: Refusal) -> Self {
+        match refusal {
+            Refusal::Malformed(why) => Self::Malformed(why),
+            Refusal::Unfit { line, why } => Self::UnfitOffer { line, why },
+            Refusal::Unknown => Self::NotFound,
+            Refusal::Full => Self::Unavailable("the media plane is full"),
+        }
+    }
+}
+
+impl From<JoinError> for Error {
+    fn from(error: JoinError) -> Self {
+        match error {
+            JoinError::NotAdmitted => NOT_OPEN,
+            JoinError::NoSeat => Self::NotFound,
+            JoinError::Full => Self::Unavailable("the lesson is full"),
+        }
+    }
+}
+
+/// The lesson's room does not exist or does not admit yet.
+pub(crate) const NOT_OPEN: Error = Error::Conflict { code: "lesson_not_open", why: "the lesson does not admit now" };
+
+impl Office {
+    /// Seats a session in a running lesson. Whether the caller belongs to the lesson is already known.
+    pub(crate) async fn join(
+        &self,
+        lesson: LessonId,
+        seating: Seating,
+        page: PageKey,
+        offer: String,
+    ) -> Result<Joined> {
+        if !self.takes_joins() {
+            return Err(Error::Unavailable("the media plane is busy"));
+        }
+        let (reply, answered) = oneshot::channel();
+        let session = self.act(|floor, now, out| {
+            let session = floor.lesson_mut(lesson).ok_or(NOT_OPEN)?.join(seating, page, offer, now, out)?;
+            floor.seated(session, lesson);
+            // Before the order goes out, or the answer could come first.
+            self.pending.insert(session, reply);
+            Ok::<_, Error>(session)
+        })?;
+        let mut waiting = Waiting { office: self, session, joining: true };
+        match tokio::time::timeout(ANSWER_MAX, answered).await {
+            Ok(Ok(Reply::Answered { answer, etag, slots })) => {
+                waiting.joining = false;
+                Ok(Joined { session, answer, etag, slots })
+            }
+            Ok(Ok(Reply::Refused(refusal))) => Err(refusal.into()),
+            _ => Err(Error::Unavailable("the media plane does not answer")),
+        }
+    }
+
+    /// An ICE restart or trickled candidates. `if_match` is the entity tag the page knows, or `*`.
+    pub(crate) async fn restart(
+        &self,
+        (lesson, session): (LessonId, SessionId),
+        owner: Owner,
+        if_match: Option<&str>,
+        fragment: String,
+    ) -> Result<(String, String)> {
+        let etag = self.owned_etag(lesson, session, owner)?;
+        match if_match {
+            None => return Err(Error::PreconditionRequired),
+            Some("*") => {}
+            Some(tag) if tag == etag => {}
+            Some(_) => return Err(Error::PreconditionFailed),
+        }
+        let (reply, answered) = oneshot::channel();
+        self.act(|_, _, out| {
+            self.pending.insert(session, reply);
+            out.push(Effect::Order(Command::Restart { session, fragment }));
+        });
+        let _waiting = Waiting { office: self, session, joining: false };
+        match tokio::time::timeout(ANSWER_MAX, answered).await {
+            Ok(Ok(Reply::Restarted { fragment, etag })) => Ok((fragment, etag)),
+            Ok(Ok(Reply::Refused(refusal))) => Err(refusal.into()),
+            _ => Err(Error::Unavailable("the media plane does not answer")),
+        }
+    }
+
+    /// Closes a session.
+    pub(crate) fn leave(&self, lesson: LessonId, session: SessionId, owner: Owner) -> Result<()> {
+        self.owned_etag(lesson, session, owner)?;
+        self.act(|floor, now, out| {
+            if let Some(lesson) = floor.lesson_mut(lesson) {
+                lesson.leave(session, now, out);
+            }
+        });
+        Ok(())
+    }
+
+    fn owned_etag(&self, lesson: LessonId, session: SessionId, owner: Owner) -> Result<String> {
+        use crate::command::SessionRole::{Whep, Whip};
+        self.act(|floor, _, _| {
+            let lesson = floor.lesson(lesson).ok_or(Error::NotFound)?;
+            let owned = match owner {
+                Owner::Holder(holder) => lesson.session_of(session, holder),
+                Owner::Whip => matches!(lesson.role_of(session), Some(Whip { .. })),
+                Owner::Whep => matches!(lesson.role_of(session), Some(Whep)),
+            };
+            let etag = lesson.etag_of(session).filter(|_| owned);
+            etag.map(str::to_owned).ok_or(Error::NotFound)
+        })
+    }
+
+    /// A display was taken out: its room's media stops now.
+    pub(crate) fn expel(&self, holder: Holder) {
+        self.act(|floor, now, out| {
+            floor.lessons_mut().for_each(|lesson| lesson.leave_all(holder, now, out));
+        });
+    }
+}
