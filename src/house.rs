@@ -31,6 +31,8 @@ use crate::net::tls::write_private;
 use crate::net::worker::Worker;
 use crate::net::{clock, http, tls, worker};
 
+pub use shelf::closed_shelf;
+
 /// Facts waiting for signaling. Media loses (and counts) facts at the bound; the recorder waits.
 const EVENTS: usize = 8_192;
 /// Orders waiting to be handed out; signaling waits at the bound.
@@ -88,7 +90,8 @@ impl House {
     /// Opens everything: folders, database, recovery of recordings, workers, sockets.
     pub async fn open(config: &Config, signaling: signaling_config::Config) -> Result<Self, HouseError> {
         std::fs::create_dir_all(&config.data).map_err(io(format!("folder {}", config.data.display())))?;
-        let listener = std::net::TcpListener::bind(config.listen).map_err(io(format!("listen on {}", config.listen)))?;
+        let listener =
+            std::net::TcpListener::bind(config.listen).map_err(io(format!("listen on {}", config.listen)))?;
         listener.set_nonblocking(true).map_err(io("listener"))?;
         let local = listener.local_addr().map_err(io("listener"))?;
         let addresses = public_addresses(config);
@@ -104,8 +107,7 @@ impl House {
         let recorder = open_recorder(root.clone(), event_sender.clone(), names.clone(), orders.clone())?;
         let (workers, tcp_port) = open_workers(config, local, &addresses, &event_sender, &recorder)?;
         let shelf = Arc::new(shelf::BookShelf::new(root.clone(), recorder.clone()));
-        let signaling =
-            Arc::new(Signaling::open(signaling, Arc::new(SystemClock::new()), orders, shelf).await?);
+        let signaling = Arc::new(Signaling::open(signaling, Arc::new(SystemClock::new()), orders, shelf).await?);
         for fact in recovered {
             signaling.keep(&fact).await?;
         }

@@ -1,2 +1,7 @@
-//! The `tongke` binary.
-fn main() {}
+//! The `tongke` binary: see `tongke --help`.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    tongke::cli::main()
+}

@@ -233,11 +233,8 @@ impl Office {
     async fn ending_without_room(&self, id: LessonId) -> Result<(OutcomeResult, String)> {
         let facts = self.store.lesson_facts(id).await?;
         let anybody = facts.seats.iter().any(|s| s.attendance_ms > 0);
-        let result = if anybody && facts.state == LessonState::Live {
-            OutcomeResult::Partial
-        } else {
-            OutcomeResult::Failed
-        };
+        let result =
+            if anybody && facts.state == LessonState::Live { OutcomeResult::Partial } else { OutcomeResult::Failed };
         let seat = |s: &crate::lesson::SeatFacts| serde_json::json!({ "seat": s.id, "attendance_ms": s.attendance_ms });
         let seats: Vec<_> = facts.seats.iter().map(seat).collect();
         Ok((result, serde_json::json!({ "server_down_at_end": true, "seats": seats }).to_string()))

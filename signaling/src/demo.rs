@@ -16,7 +16,8 @@ impl Office {
     pub(crate) async fn demo(&self) -> Result<Demo> {
         let facts = self.config.demo.as_ref().ok_or(Error::NotFound)?;
         let text = self.store.setting_if_any(DEMO).await?.ok_or(Error::NotFound)?;
-        let mut demo: Demo = serde_json::from_str(&text).map_err(|_| Error::Internal("the stored demo cannot be read"))?;
+        let mut demo: Demo =
+            serde_json::from_str(&text).map_err(|_| Error::Internal("the stored demo cannot be read"))?;
         let base = &facts.base_url;
         demo.teacher.url = format!("{base}{}", demo.teacher.url);
         demo.admin.url = format!("{base}{}", demo.admin.url);

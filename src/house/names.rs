@@ -14,13 +14,8 @@ pub(super) struct Names {
 /// A random or time-ordered UUID has its version in these four bits (RFC 9562 §4.2); a track key keeps the source's
 /// kind there, and one bit for which of the two versions it was, so that the key can be read back.
 const VERSION_SHIFT: u32 = 76;
-const KINDS: [SourceKind; 5] = [
-    SourceKind::Microphone,
-    SourceKind::Camera,
-    SourceKind::Screen,
-    SourceKind::ScreenSlow,
-    SourceKind::ComputerSound,
-];
+const KINDS: [SourceKind; 5] =
+    [SourceKind::Microphone, SourceKind::Camera, SourceKind::Screen, SourceKind::ScreenSlow, SourceKind::ComputerSound];
 
 impl Names {
     pub(super) fn begin(&self, recording: RecordingId, lesson: LessonId) {

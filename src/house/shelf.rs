@@ -56,3 +56,33 @@ impl Shelf for BookShelf {
         Some(if path.exists() { path } else { path.with_file_name(format!("{file}.open")) })
     }
 }
+
+/// A shelf without books, for commands that play nothing.
+struct Empty;
+
+impl Shelf for Empty {
+    fn runs(&self, _: RecordingId, _: &str, _: &[PartRow]) -> Vec<RunRow> {
+        Vec::new()
+    }
+
+    fn playlist(
+        &self,
+        _: RecordingId,
+        _: &str,
+        _: &[PartRow],
+        _: usize,
+        _: &dyn Fn(&str) -> String,
+        _: bool,
+    ) -> Option<String> {
+        None
+    }
+
+    fn file(&self, _: RecordingId, _: &str, _: &str) -> Option<PathBuf> {
+        None
+    }
+}
+
+/// A shelf for commands that only read or change rows.
+pub fn closed_shelf() -> std::sync::Arc<dyn Shelf> {
+    std::sync::Arc::new(Empty)
+}

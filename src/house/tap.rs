@@ -63,11 +63,9 @@ fn packet(p: RecordedPacket) -> PacketRef {
 /// Translates a fact of the recorder; `None` for those that are only logged.
 fn translate(fact: Fact) -> Option<Event> {
     Some(match fact {
-        Fact::TrackOpened { recording, track, name, .. } => Event::TrackOpened(TrackRow {
-            recording: recording_of(recording),
-            track: name,
-            source: source_of(track),
-        }),
+        Fact::TrackOpened { recording, track, name, .. } => {
+            Event::TrackOpened(TrackRow { recording: recording_of(recording), track: name, source: source_of(track) })
+        }
         Fact::PartClosed(part) => Event::PartKept(PartRow {
             recording: recording_of(part.recording),
             track: part.name,
