@@ -16,10 +16,10 @@ use shiguredo_mp4::bitstream::vp9::{
     Vp9FrameHeader, Vp9FrameSize, Vp9FrameType, Vp9SampleEntryConfig, build_vp09_box,
 };
 use shiguredo_mp4::boxes::{
-    MfhdBox, MoofBox, SampleEntry, TfdtBox, TfhdBox, TrafBox, TrunBox, TrunSample,
+    MfhdBox, MoofBox, SampleEntry, TfdtBox, TfhdBox, TrafBox, TrunBox, TrunSample, UnknownBox,
 };
 use shiguredo_mp4::mux::{Fmp4SegmentMuxer, Sample as MuxSample};
-use shiguredo_mp4::{Encode, SampleFlags, TrackKind, codec_string};
+use shiguredo_mp4::{BoxSize, BoxType, Encode, SampleFlags, TrackKind, codec_string};
 
 use crate::error::Error;
 
@@ -282,6 +282,7 @@ pub(crate) fn write_fragment(
     };
     let start = samples.first().map_or(0, |sample| sample.at);
     let mut moof = moof_box(sequence, start, samples, 0);
+    moof.unknown_boxes.push(digest_box(data));
     let length = moof.encode_to_vec().map_err(|e| fail(e.to_string()))?.len();
     let offset = i32::try_from(length + 8).map_err(|e| fail(e.to_string()))?;
     if let Some(trun) = moof
@@ -297,6 +298,31 @@ pub(crate) fn write_fragment(
     out.extend_from_slice(b"mdat");
     out.extend_from_slice(data);
     Ok(())
+}
+
+/// A fragment's own checksum, in a `free` box that players skip: a power cut can leave a file at its full
+/// length with zeros in it, which the boxes do not show.
+fn digest_box(data: &[u8]) -> UnknownBox {
+    let payload = digest(data).to_vec();
+    UnknownBox {
+        box_type: BoxType::Normal(*b"free"),
+        box_size: BoxSize::U32(8 + payload.len() as u32),
+        payload,
+    }
+}
+
+fn digest(data: &[u8]) -> [u8; 8] {
+    let hash = *blake3::hash(data).as_bytes();
+    let [a, b, c, d, e, f, g, h, ..] = hash;
+    [a, b, c, d, e, f, g, h]
+}
+
+/// Whether the media of a fragment is what was written.
+pub(crate) fn is_intact(moof: &MoofBox, data: &[u8]) -> bool {
+    let digest = digest(data);
+    moof.unknown_boxes
+        .iter()
+        .any(|unknown| unknown.payload == digest)
 }
 
 fn moof_box(sequence_number: u32, start: u64, samples: &[Sample], data_offset: i32) -> MoofBox {

@@ -88,7 +88,7 @@ impl Folder {
             .description
             .tracks
             .iter()
-            .find(|known| known.track() == Some(track))
+            .find(|known| known.track() == Some(track) && known.media == media)
         {
             return Ok(known.clone());
         }

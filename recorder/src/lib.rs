@@ -15,7 +15,7 @@
 //! | [`rtp`], [`reorder`], [`clock`] | header, reorder window, RTP time to lesson time |
 //! | [`opus`], [`h264`], [`vp9`], `unit` | packets to access units |
 //! | `writer`, `level` | access units to samples, fragments, parts, epochs |
-//! | [`cmaf`], `part`, [`files`], [`folder`] | boxes, the growing file, durable names, `recording.json` |
+//! | [`cmaf`], `part`, `sync`, [`files`], [`folder`] | boxes, the growing file, its syncing, durable names, `recording.json` |
 //! | [`index`], [`live`], [`playlist`] | what playlists are made of, and playlists |
 //! | [`walk`], [`recover`] | boxes back to an index, recovery, verification |
 //!
@@ -62,6 +62,7 @@ pub mod cmaf;
 pub mod files;
 pub mod folder;
 mod part;
+mod sync;
 
 pub mod index;
 pub mod live;

@@ -16,6 +16,7 @@ use crate::fact::Fact;
 use crate::files::make_folder;
 use crate::live::{LiveBoard, LiveTrack};
 use crate::order::{Batch, Order, RecordingKey};
+use crate::sync::Syncer;
 
 /// Orders that wait at most: at 500 turns a second of a media loop, eight seconds of a disk that hangs.
 const QUEUE_ORDERS: usize = 4096;
@@ -74,7 +75,9 @@ impl Recorder {
             live: live.clone(),
             thread: Mutex::new(None),
         });
-        let engine = Engine::new(config, live, facts);
+        let syncer =
+            Syncer::spawn().map_err(Error::io("starting the syncing thread for", &root))?;
+        let engine = Engine::new(config, live, syncer, facts);
         // The thread must not keep its own queue open, so it holds the rest weakly.
         let weak = Arc::downgrade(&shared);
         let thread = std::thread::Builder::new()

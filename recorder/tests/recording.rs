@@ -1,5 +1,10 @@
 //! Clips made by ffmpeg are packetised, recorded, and decoded again by ffmpeg. Without ffmpeg these tests fail.
 
+#![allow(
+    clippy::unwrap_used,
+    reason = "a helper that fails is a test that fails"
+)]
+
 mod common;
 
 use std::time::Duration;

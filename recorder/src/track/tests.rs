@@ -73,7 +73,7 @@ impl Bench {
 
     fn report(&mut self, ntp_us: i64, rtp: u32, arrival_us: i64, trip_us: i64) {
         let ntp =
-            (ntp_us as u64 / 1_000_000) << 32 | ((ntp_us as u64 % 1_000_000) << 32) / 1_000_000;
+            ((ntp_us as u64 / 1_000_000) << 32) | (((ntp_us as u64 % 1_000_000) << 32) / 1_000_000);
         self.clock.observe(ntp, arrival_us, Some(trip_us));
         self.track.report(1, 7, ntp, rtp);
     }
