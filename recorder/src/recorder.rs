@@ -4,6 +4,7 @@
 //! the batch back at once and counts it; the tracks see the hole in their sequence numbers, drop to the next
 //! key frame, ask for one and note the gap. [`RecorderHandle::order`] waits instead.
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, TrySendError, sync_channel};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -160,7 +161,14 @@ fn run(mut engine: Engine, orders: &Receiver<Message>, shared: &std::sync::Weak<
     loop {
         let message = orders.recv_timeout(TICK);
         match message {
-            Ok(Message::Order(order)) => serve(&mut engine, order, shared),
+            Ok(Message::Order(order)) => {
+                // All recordings share this thread: a fault that one publisher's packets find must not end the
+                // others. The rest of its batch is lost, which its tracks take for packet loss.
+                let served = catch_unwind(AssertUnwindSafe(|| serve(&mut engine, order, shared)));
+                if served.is_err() {
+                    tracing::error!("the recorder panicked over an order and goes on without it");
+                }
+            }
             Ok(Message::Shutdown) | Err(RecvTimeoutError::Disconnected) => break,
             Err(RecvTimeoutError::Timeout) => {}
         }

@@ -104,6 +104,7 @@ impl Track {
         } else {
             CAMERA_KEY_US
         };
+        self.writer.set_slides(incoming.slides);
         self.last_packet_us = incoming.arrival_us;
         let offset_us = clock.and_then(SessionClock::offset_us);
         let same =

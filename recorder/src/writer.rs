@@ -26,8 +26,8 @@ use crate::order::{Media, RecordingKey};
 use crate::part::{OpenPart, SyncJob, part_index};
 use crate::unit::Unit;
 
-/// What a killed process may lose.
-const FRAGMENT_US: i64 = 1_000_000;
+/// A killed process may lose a second: a fragment, and the sample whose coming would have ended it.
+const FRAGMENT_US: i64 = 900_000;
 /// Bytes of a fragment at most (8 s of 8 Mbit/s): reached only by a flood.
 const FRAGMENT_BYTES: usize = 8 << 20;
 /// Samples of a fragment at most: 2.5 ms sound frames come 400 a second.
@@ -38,6 +38,9 @@ const PART_US: i64 = 59_500_000;
 const PART_LIMIT_US: i64 = 180_000_000;
 /// A picture may stand still so long within a run: Chromium repeats a still screen every second.
 const HOLE_VIDEO_US: i64 = 2_000_000;
+/// Slides stand still by nature, and not every encoder repeats them; what is lost by holding one back is a
+/// picture that the key frame after it shows again.
+const HOLE_SLIDES_US: i64 = 5_000_000;
 /// Sound may be concealed so long within a run.
 const HOLE_SOUND_US: i64 = 200_000;
 /// Between two packets of an encoder that is silent on purpose (DTX sends one every 400 ms).
@@ -98,6 +101,8 @@ pub(crate) struct Writer {
     waiting: bool,
     /// What comes next begins a new run.
     run_over: bool,
+    /// How long a picture may stand.
+    hole_us: i64,
     sequence: u32,
     /// The last sound packet was silent on purpose.
     silent: bool,
@@ -134,6 +139,7 @@ impl Writer {
             end: resume.end,
             waiting: media.is_video(),
             run_over: true,
+            hole_us: HOLE_VIDEO_US,
             sequence: 0,
             silent: false,
             since_left_out: 0,
@@ -148,6 +154,15 @@ impl Writer {
     /// Video goes on with a key frame only.
     pub(crate) fn waiting(&self) -> bool {
         self.waiting
+    }
+
+    /// Slides may stand longer than a camera's pictures.
+    pub(crate) fn set_slides(&mut self, slides: bool) {
+        self.hole_us = if slides {
+            HOLE_SLIDES_US
+        } else {
+            HOLE_VIDEO_US
+        };
     }
 
     /// Pictures are missing: the next ones cannot be decoded before a key frame.
@@ -190,7 +205,7 @@ impl Writer {
             if old {
                 self.flush(sink);
             }
-        } else if now_us - self.pending.last_arrival_us >= HOLE_VIDEO_US {
+        } else if now_us - self.pending.last_arrival_us >= self.hole_us {
             self.end_run(sink);
             self.waiting = true;
         } else if old && self.pending.samples.len() > 1 {

@@ -1,8 +1,8 @@
 //! The writer's video side: places pictures in time, begins fragments and runs with key frames.
 
 use super::{
-    FRAGMENT_BYTES, FRAGMENT_SAMPLES, FRAGMENT_US, HOLE_VIDEO_US, NOMINAL_US, NOTED_US,
-    PART_LIMIT_US, PART_US, Sink, Writer,
+    FRAGMENT_BYTES, FRAGMENT_SAMPLES, FRAGMENT_US, NOMINAL_US, NOTED_US, PART_LIMIT_US, PART_US,
+    Sink, Writer,
 };
 use crate::clock::us_to_ticks;
 use crate::part::OpenPart;
@@ -21,7 +21,7 @@ impl Writer {
         };
         if let Some(last) = self.pending.samples.last_mut() {
             let last_at = last.at;
-            if at - last_at > us_to_ticks(HOLE_VIDEO_US, self.rate) as u64 {
+            if at - last_at > us_to_ticks(self.hole_us, self.rate) as u64 {
                 self.end_run(sink);
                 if !unit.key {
                     self.waiting = true;
