@@ -1,6 +1,6 @@
 //! The driver: one thread, one bounded queue, the only clock. It holds no rule.
 //!
-//! The queue is bounded by [`QUEUE_ORDERS`] and [`QUEUE_BYTES`]. At the bound [`RecorderHandle::offer`] gives
+//! The queue is bounded by 4096 orders and 64 MiB of packets. At the bound [`RecorderHandle::offer`] gives
 //! the batch back at once and counts it; the tracks see the hole in their sequence numbers, drop to the next
 //! key frame, ask for one and note the gap. [`RecorderHandle::order`] waits instead.
 

@@ -38,6 +38,8 @@ const PART_US: i64 = 59_500_000;
 const PART_LIMIT_US: i64 = 180_000_000;
 /// A picture may stand still so long within a run: Chromium repeats a still screen every second.
 const HOLE_VIDEO_US: i64 = 2_000_000;
+/// A track that has sent nothing for so long (more than any hole a run may have) gets its part closed.
+const IDLE_US: i64 = 10_000_000;
 /// Slides stand still by nature, and not every encoder repeats them; what is lost by holding one back is a
 /// picture that the key frame after it shows again.
 const HOLE_SLIDES_US: i64 = 5_000_000;
@@ -198,6 +200,9 @@ impl Writer {
     /// Writes what has waited long enough.
     pub(crate) fn tick(&mut self, now_us: i64, sink: &mut Sink<'_>) {
         if self.pending.samples.is_empty() {
+            if self.part.is_some() && now_us - self.pending.last_arrival_us >= IDLE_US {
+                self.close_part(true, sink);
+            }
             return;
         }
         let old = now_us - self.pending.first_arrival_us >= FRAGMENT_US;
@@ -222,7 +227,7 @@ impl Writer {
     pub(crate) fn finish(&mut self, sink: &mut Sink<'_>) {
         self.end_run(sink);
         self.waiting = self.video;
-        self.close_part(sink);
+        self.close_part(true, sink);
     }
 
     /// Writes everything pending; the newest picture lasts as long as the one before it.
@@ -318,7 +323,7 @@ impl Writer {
                 return false;
             }
         };
-        self.close_part(sink);
+        self.close_part(false, sink);
         let path = self.folder.join(init_name(self.next_epoch));
         if let Err(error) = write_durably(&path, &init.bytes) {
             self.report_failure(&error, sink);
@@ -333,7 +338,8 @@ impl Writer {
         true
     }
 
-    fn close_part(&mut self, sink: &mut Sink<'_>) {
+    /// Closes the part; `idle` if the run has ended with it.
+    fn close_part(&mut self, idle: bool, sink: &mut Sink<'_>) {
         let Some(part) = self.part.take() else { return };
         match part.close(sink.recording, &self.name, self.levels.take()) {
             Ok(Some(fact)) => {
@@ -347,7 +353,7 @@ impl Writer {
                 self.report_failure(&error, sink);
             }
         }
-        sink.live.close(sink.recording, &self.name);
+        sink.live.close(sink.recording, &self.name, idle);
     }
 
     fn report_gap(&self, from: u64, to: u64, sink: &mut Sink<'_>) {

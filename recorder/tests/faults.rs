@@ -276,3 +276,34 @@ fn another_codec_of_the_same_source_is_another_track() {
         "{parts:?}"
     );
 }
+
+#[test]
+fn a_wall_clock_set_back_does_not_lead_into_what_is_recorded() {
+    let folder = tempfile::tempdir().unwrap();
+    let root = folder.path().join("recordings");
+    let clip = opus_clip(folder.path(), 4);
+    let studio = Studio::open(&root, RecordingKey(Uuid::new_v4()), 60_000);
+    let recording = studio.recording;
+    studio.send(
+        &clip,
+        0..150,
+        Duration::ZERO,
+        &mut Publisher::new(1),
+        |_, _| true,
+    );
+    drop(studio.stop());
+    // An hour earlier by the wall.
+    let studio = Studio::open(&root, recording, -3_540_000);
+    let mut again = Publisher {
+        session: 2,
+        ..Publisher::new(1)
+    };
+    studio.send(&clip, 0..150, Duration::from_secs(1), &mut again, |_, _| {
+        true
+    });
+    let parts = parts(&studio.stop());
+    assert_eq!(
+        (parts[0].number, parts[0].start_ms, parts[0].duration_ms),
+        (1, 64_000, 3000)
+    );
+}

@@ -266,3 +266,30 @@ fn key_frames_are_asked_for_every_four_seconds_and_at_once_after_a_loss() {
         "{asked:?}"
     );
 }
+
+#[test]
+fn a_track_that_falls_silent_is_closed_and_its_run_ends() {
+    let mut bench = Bench::new(Media::Opus { channels: 1 });
+    for n in 0..100u16 {
+        bench.packet(
+            n,
+            u32::from(n) * 960,
+            i64::from(n) * 20_000,
+            &[0x08, 1, 2, 3],
+        );
+    }
+    let part = |bench: &Bench| {
+        bench
+            .facts
+            .iter()
+            .any(|fact| matches!(fact, Fact::PartClosed(_)))
+    };
+    bench.with(|track, clock, sink| track.tick(5_000_000, Some(clock), sink));
+    assert!(!part(&bench));
+    let posted = |bench: &Bench| bench.live.read(RecordingKey(uuid::Uuid::nil())).remove(0);
+    assert!(crate::runs(&[], Some(&posted(&bench)))[0].open);
+    bench.with(|track, clock, sink| track.tick(12_000_000, Some(clock), sink));
+    assert!(part(&bench));
+    let runs = crate::runs(&[], Some(&posted(&bench)));
+    assert_eq!((runs[0].open, runs[0].duration_ms), (false, 2000));
+}

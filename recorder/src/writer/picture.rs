@@ -103,7 +103,7 @@ impl Writer {
             || self.part.as_ref().is_some_and(OpenPart::full)
             || (unit.key && age >= self.ticks(PART_US) as u64)
         {
-            self.close_part(sink);
+            self.close_part(false, sink);
         }
         unit.key || self.part.is_some()
     }

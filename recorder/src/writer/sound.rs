@@ -91,7 +91,7 @@ impl Writer {
             if full
                 || start.is_some_and(|start| at.saturating_sub(start) >= self.ticks(PART_US) as u64)
             {
-                self.close_part(sink);
+                self.close_part(false, sink);
             }
             if self.part.is_none() {
                 self.levels.begin(at);
