@@ -269,12 +269,14 @@ pub struct Sample {
     pub key: bool,
 }
 
-/// Appends `moof` and `mdat` to `out`. `samples` must not be empty and their sizes must add up to `data`.
+/// Appends `moof` and `mdat` to `out`. `samples` must not be empty and their sizes must add up to `data`;
+/// `levels` is what [`crate::level::Levels::write_fresh`] gives.
 pub(crate) fn write_fragment(
     out: &mut Vec<u8>,
     sequence: u32,
     samples: &[Sample],
     data: &[u8],
+    levels: &[u8],
 ) -> Result<(), Error> {
     let fail = |why: String| Error::Box {
         what: "fragment",
@@ -282,7 +284,7 @@ pub(crate) fn write_fragment(
     };
     let start = samples.first().map_or(0, |sample| sample.at);
     let mut moof = moof_box(sequence, start, samples, 0);
-    moof.unknown_boxes.push(digest_box(data));
+    moof.unknown_boxes.push(own_box(data, levels));
     let length = moof.encode_to_vec().map_err(|e| fail(e.to_string()))?.len();
     let offset = i32::try_from(length + 8).map_err(|e| fail(e.to_string()))?;
     if let Some(trun) = moof
@@ -300,10 +302,10 @@ pub(crate) fn write_fragment(
     Ok(())
 }
 
-/// A fragment's own checksum, in a `free` box that players skip: a power cut can leave a file at its full
-/// length with zeros in it, which the boxes do not show.
-fn digest_box(data: &[u8]) -> UnknownBox {
-    let payload = digest(data).to_vec();
+/// What a fragment says for recovery, in a `free` box that players skip: the checksum of its media, because a
+/// power cut can leave a file at its full length with zeros in it, and its loudness.
+fn own_box(data: &[u8], levels: &[u8]) -> UnknownBox {
+    let payload = [&digest(data), levels].concat();
     UnknownBox {
         box_type: BoxType::Normal(*b"free"),
         box_size: BoxSize::U32(8 + payload.len() as u32),
@@ -322,7 +324,13 @@ pub(crate) fn is_intact(moof: &MoofBox, data: &[u8]) -> bool {
     let digest = digest(data);
     moof.unknown_boxes
         .iter()
-        .any(|unknown| unknown.payload == digest)
+        .any(|unknown| unknown.payload.starts_with(&digest))
+}
+
+/// The loudness that came with a fragment.
+pub(crate) fn levels_of(moof: &MoofBox) -> &[u8] {
+    let own = moof.unknown_boxes.first();
+    own.and_then(|own| own.payload.get(8..)).unwrap_or_default()
 }
 
 fn moof_box(sequence_number: u32, start: u64, samples: &[Sample], data_offset: i32) -> MoofBox {

@@ -95,6 +95,7 @@ impl OpenPart {
         sequence: u32,
         samples: &[Sample],
         data: &[u8],
+        levels: &[u8],
         scratch: &mut Vec<u8>,
     ) -> Result<FragmentIndex, Error> {
         scratch.clear();
@@ -102,7 +103,7 @@ impl OpenPart {
             write_header(scratch, &self.header)?;
         }
         let head = scratch.len();
-        write_fragment(scratch, sequence, samples, data)?;
+        write_fragment(scratch, sequence, samples, data, levels)?;
         self.write(scratch)?;
         let fragment = FragmentIndex {
             start: samples.first().map_or(0, |sample| sample.at),

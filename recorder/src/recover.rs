@@ -54,14 +54,14 @@ pub fn scan(root: &Path, recording: RecordingKey) -> Result<Vec<PartFact>, Error
     for_each_track(root, recording, |name, folder| {
         for number in numbers(folder, "part-", ".m4s")? {
             let path = folder.join(part_name(number));
-            let (walked, length) = walk_path(&path, Trust::Boxes)?;
+            let (mut walked, length) = walk_path(&path, Trust::Boxes)?;
             let Some(header) = walked.header else {
                 return Err(Error::Malformed {
                     path,
                     why: "it does not begin with a part's header".into(),
                 });
             };
-            let index = part_index(header, walked.fragments, String::new());
+            let index = part_index(header, walked.fragments, walked.levels.take());
             parts.push(part_fact(
                 recording,
                 name,
@@ -210,7 +210,7 @@ fn recover_part(
     number: u32,
 ) -> Result<Option<PartFact>, Error> {
     let path = folder.join(open_part_name(number));
-    let (walked, length) = walk_path(&path, Trust::Nothing)?;
+    let (mut walked, length) = walk_path(&path, Trust::Nothing)?;
     let Some(header) = walked.header.filter(|_| !walked.fragments.is_empty()) else {
         // Not one whole fragment: nothing that could be played.
         fs::remove_file(&path).map_err(Error::io("removing", &path))?;
@@ -238,7 +238,7 @@ fn recover_part(
     rename(&path, &closed)?;
     let cut = length - walked.whole;
     tracing::info!(recording = %recording.0, track = name, number, cut, "a part left by a crash is closed");
-    let index = part_index(header, walked.fragments, String::new());
+    let index = part_index(header, walked.fragments, walked.levels.take());
     part_fact(recording, name, &index, walked.whole, blake3, true).map(Some)
 }
 

@@ -8,8 +8,9 @@ use std::io::{self, Read, Seek, SeekFrom};
 use shiguredo_mp4::Decode;
 use shiguredo_mp4::boxes::{MoofBox, TrafBox};
 
-use crate::cmaf::{LARGEST_HEADER, PartHeader, is_intact, read_header};
+use crate::cmaf::{LARGEST_HEADER, PartHeader, is_intact, levels_of, read_header};
 use crate::index::FragmentIndex;
+use crate::level::Levels;
 
 /// A second of 1000 samples takes 12 KiB of `moof`; more than this is not ours.
 const LARGEST_MOOF: u64 = 1 << 20;
@@ -25,6 +26,8 @@ pub struct Walked {
     pub header: Option<PartHeader>,
     /// Its whole fragments.
     pub fragments: Vec<FragmentIndex>,
+    /// The loudness its fragments carry.
+    pub(crate) levels: Levels,
     /// Where the last whole fragment ends: what lies behind is to be cut off.
     pub whole: u64,
 }
@@ -97,6 +100,7 @@ pub(crate) fn walk_file(
                 break;
             }
         }
+        walked.levels.read(levels_of(&boxed));
         walked.fragments.push(fragment);
         at += moof + mdat;
         walked.whole = at;
@@ -196,6 +200,7 @@ mod tests {
                 n as u32,
                 &[sample(0, n % 2 == 0), sample(1, false)],
                 b"moof!mdat!",
+                &[],
             )
             .unwrap();
             ends.push(bytes.len() as u64);

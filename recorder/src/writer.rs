@@ -110,6 +110,7 @@ pub(crate) struct Writer {
     silent: bool,
     since_left_out: u32,
     levels: Levels,
+    fresh_levels: Vec<u8>,
     scratch: Vec<u8>,
     /// The last write failed and was reported.
     failing: bool,
@@ -146,6 +147,7 @@ impl Writer {
             silent: false,
             since_left_out: 0,
             levels: Levels::default(),
+            fresh_levels: Vec::new(),
             scratch: Vec::new(),
             failing: false,
             torn: false,
@@ -291,10 +293,13 @@ impl Writer {
             return Ok(());
         };
         self.sequence = self.sequence.wrapping_add(1);
+        self.fresh_levels.clear();
+        self.levels.write_fresh(&mut self.fresh_levels);
         let fragment = part.append(
             self.sequence,
             &self.pending.samples,
             &self.pending.data,
+            &self.fresh_levels,
             &mut self.scratch,
         )?;
         let number = part.number();

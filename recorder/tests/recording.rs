@@ -145,6 +145,7 @@ fn lost_sound_is_concealed_and_long_silence_is_a_gap() {
     let root = folder.path().join("recordings");
     let clip = opus_clip(folder.path(), 10);
     let studio = Studio::new(&root);
+    let recording = studio.recording;
     // Every 20th packet is lost; 2 s are missing from 4 s on.
     let count = clip.frames.len();
     studio.send(
@@ -179,6 +180,8 @@ fn lost_sound_is_concealed_and_long_silence_is_a_gap() {
     );
     assert!((seconds - 10.0).abs() < 0.1, "{seconds}");
     assert!(indexes[0].levels.starts_with("1e1e1e"));
+    // The files carry the loudness as well.
+    assert_eq!(scan(&root, recording).unwrap(), parts);
 }
 
 #[test]
