@@ -27,10 +27,7 @@ struct SlidingMinimum {
 
 impl SlidingMinimum {
     fn new(slot_us: i64) -> Self {
-        SlidingMinimum {
-            slot_us,
-            slots: [None; SLOTS],
-        }
+        SlidingMinimum { slot_us, slots: [None; SLOTS] }
     }
 
     fn add(&mut self, at_us: i64, value: i64) {
@@ -48,12 +45,7 @@ impl SlidingMinimum {
     fn least(&self) -> Option<i64> {
         let newest = self.slots.iter().flatten().map(|slot| slot.0).max()?;
         let within = |slot: &&(i64, i64)| slot.0 > newest - SLOTS as i64;
-        self.slots
-            .iter()
-            .flatten()
-            .filter(within)
-            .map(|slot| slot.1)
-            .min()
+        self.slots.iter().flatten().filter(within).map(|slot| slot.1).min()
     }
 }
 
@@ -66,27 +58,19 @@ pub struct SessionClock {
 
 impl Default for SessionClock {
     fn default() -> Self {
-        SessionClock {
-            arrivals_less_ntp: SlidingMinimum::new(REPORT_SLOT_US),
-            half_trip_us: 0,
-        }
+        SessionClock { arrivals_less_ntp: SlidingMinimum::new(REPORT_SLOT_US), half_trip_us: 0 }
     }
 }
 
 impl SessionClock {
     /// Takes in a report's NTP stamp and its arrival.
     pub fn observe(&mut self, ntp: u64, arrival_us: i64, round_trip_us: Option<i64>) {
-        self.arrivals_less_ntp
-            .add(arrival_us, arrival_us.saturating_sub(ntp_us(ntp)));
+        self.arrivals_less_ntp.add(arrival_us, arrival_us.saturating_sub(ntp_us(ntp)));
         if let Some(trip) = round_trip_us {
             // The least delayed report was sent on an idle path, so half of the *smallest* trip is its delay;
             // trips are bounded by what is plausible at all.
             let half = trip.clamp(0, PLAUSIBLE_US) / 2;
-            self.half_trip_us = if self.half_trip_us == 0 {
-                half
-            } else {
-                half.min(self.half_trip_us)
-            };
+            self.half_trip_us = if self.half_trip_us == 0 { half } else { half.min(self.half_trip_us) };
         }
     }
 
@@ -138,21 +122,14 @@ impl StreamClock {
     pub fn observe(&mut self, timestamp: u32, arrival_us: i64) -> Observed {
         let time = self.unwrap(timestamp);
         let late_us = arrival_us - self.rtp_us(time);
-        let jumped = self
-            .arrivals_less_rtp
-            .least()
-            .is_some_and(|least| (late_us - least).abs() > JUMP_US);
+        let jumped = self.arrivals_less_rtp.least().is_some_and(|least| (late_us - least).abs() > JUMP_US);
         if jumped {
             self.arrivals_less_rtp = SlidingMinimum::new(ARRIVAL_SLOT_US);
             self.report = None;
         }
         self.last = Some((timestamp, time));
         self.arrivals_less_rtp.add(arrival_us, late_us);
-        if jumped {
-            Observed::Jumped(time)
-        } else {
-            Observed::Time(time)
-        }
+        if jumped { Observed::Jumped(time) } else { Observed::Time(time) }
     }
 
     /// Takes in a sender report of this stream.
@@ -168,10 +145,7 @@ impl StreamClock {
         let by_report = self
             .report
             .zip(session_offset_us)
-            .map(|((rtp, ntp), offset)| {
-                ntp.saturating_add(offset)
-                    .saturating_add(self.rtp_us(time - rtp))
-            });
+            .map(|((rtp, ntp), offset)| ntp.saturating_add(offset).saturating_add(self.rtp_us(time - rtp)));
         let us = match by_report {
             Some(us) if us.saturating_sub(by_arrival).saturating_abs() <= PLAUSIBLE_US => us,
             _ => by_arrival,
@@ -217,9 +191,7 @@ mod tests {
     #[test]
     fn a_wrapping_time_stamp_goes_on() {
         let mut clock = StreamClock::new(90_000);
-        let Observed::Time(first) = clock.observe(u32::MAX - 1000, 0) else {
-            panic!("first")
-        };
+        let Observed::Time(first) = clock.observe(u32::MAX - 1000, 0) else { panic!("first") };
         assert_eq!(clock.observe(1999, 33_333), Observed::Time(first + 3000));
     }
 
@@ -227,9 +199,7 @@ mod tests {
     fn a_hostile_jump_is_anchored_anew_at_its_arrival() {
         let mut clock = StreamClock::new(90_000);
         clock.observe(0, 1_000_000);
-        let Observed::Jumped(time) = clock.observe(0x7000_0000, 1_033_000) else {
-            panic!("a jump")
-        };
+        let Observed::Jumped(time) = clock.observe(0x7000_0000, 1_033_000) else { panic!("a jump") };
         assert_eq!(clock.lesson_ticks(time, None), 92_970);
     }
 
@@ -237,9 +207,7 @@ mod tests {
     fn reports_take_the_delay_out_and_lies_are_ignored() {
         let (mut clock, mut session) = (StreamClock::new(90_000), SessionClock::default());
         // Captured at 5 s, path delay 80 ms, sender's clock ten minutes ahead.
-        let Observed::Time(time) = clock.observe(450_000, 5_080_000) else {
-            panic!("first")
-        };
+        let Observed::Time(time) = clock.observe(450_000, 5_080_000) else { panic!("first") };
         assert_eq!(clock.lesson_ticks(time, None), 5_080 * 90);
         session.observe(ntp(605_000_000), 5_080_000, Some(160_000));
         clock.report(ntp(605_000_000), 450_000);

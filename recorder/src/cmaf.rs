@@ -12,12 +12,8 @@ use std::num::NonZeroU32;
 use serde::{Deserialize, Serialize};
 use shiguredo_mp4::bitstream::h264::{H264SampleEntryConfig, LengthSize, build_avc1_box};
 use shiguredo_mp4::bitstream::opus::{ChannelCount, OpusSampleEntryConfig, build_opus_box};
-use shiguredo_mp4::bitstream::vp9::{
-    Vp9FrameHeader, Vp9FrameSize, Vp9FrameType, Vp9SampleEntryConfig, build_vp09_box,
-};
-use shiguredo_mp4::boxes::{
-    MfhdBox, MoofBox, SampleEntry, TfdtBox, TfhdBox, TrafBox, TrunBox, TrunSample, UnknownBox,
-};
+use shiguredo_mp4::bitstream::vp9::{Vp9FrameHeader, Vp9FrameSize, Vp9FrameType, Vp9SampleEntryConfig, build_vp09_box};
+use shiguredo_mp4::boxes::{MfhdBox, MoofBox, SampleEntry, TfdtBox, TfhdBox, TrafBox, TrunBox, TrunSample, UnknownBox};
 use shiguredo_mp4::mux::{Fmp4SegmentMuxer, Sample as MuxSample};
 use shiguredo_mp4::{BoxSize, BoxType, Encode, SampleFlags, TrackKind, codec_string};
 
@@ -86,18 +82,10 @@ pub struct Init {
 
 /// Builds the init segment of an epoch. Fails where a hostile publisher's parameter sets cannot be read.
 pub fn init_segment(parameters: &Parameters) -> Result<Init, Error> {
-    let fail = |why: String| Error::Box {
-        what: "init segment",
-        why,
-    };
-    let (entry, timescale, width, height) =
-        sample_entry(parameters).map_err(|e| fail(e.to_string()))?;
+    let fail = |why: String| Error::Box { what: "init segment", why };
+    let (entry, timescale, width, height) = sample_entry(parameters).map_err(|e| fail(e.to_string()))?;
     let codec = codec_string::from_sample_entry(&entry).map_err(|e| fail(e.to_string()))?;
-    let kind = if width == 0 {
-        TrackKind::Audio
-    } else {
-        TrackKind::Video
-    };
+    let kind = if width == 0 { TrackKind::Audio } else { TrackKind::Video };
     let mut muxer = Fmp4SegmentMuxer::new().map_err(|e| fail(e.to_string()))?;
     // The muxer learns the track from a sample; its media segment is not used, because it cannot begin at
     // a lesson time.
@@ -111,18 +99,9 @@ pub fn init_segment(parameters: &Parameters) -> Result<Init, Error> {
         data_offset: 0,
         data_size: 1,
     };
-    muxer
-        .create_media_segment_metadata(&[sample])
-        .map_err(|e| fail(e.to_string()))?;
-    let bytes = muxer
-        .init_segment_bytes()
-        .map_err(|e| fail(e.to_string()))?;
-    Ok(Init {
-        bytes,
-        codec,
-        width,
-        height,
-    })
+    muxer.create_media_segment_metadata(&[sample]).map_err(|e| fail(e.to_string()))?;
+    let bytes = muxer.init_segment_bytes().map_err(|e| fail(e.to_string()))?;
+    Ok(Init { bytes, codec, width, height })
 }
 
 type Entry = (SampleEntry, u32, u16, u16);
@@ -131,11 +110,7 @@ fn sample_entry(parameters: &Parameters) -> shiguredo_mp4::Result<Entry> {
     match parameters {
         Parameters::Opus { channels } => {
             let config = OpusSampleEntryConfig {
-                channel_count: if *channels == 1 {
-                    ChannelCount::Mono
-                } else {
-                    ChannelCount::Stereo
-                },
+                channel_count: if *channels == 1 { ChannelCount::Mono } else { ChannelCount::Stereo },
                 // A live stream is joined in its middle: there is nothing to skip.
                 pre_skip: 0,
                 input_sample_rate: 48_000,
@@ -144,13 +119,7 @@ fn sample_entry(parameters: &Parameters) -> shiguredo_mp4::Result<Entry> {
             Ok((SampleEntry::Opus(build_opus_box(&config)), 48_000, 0, 0))
         }
         Parameters::H264 { sps, pps } => {
-            let entry = build_avc1_box(
-                sps,
-                pps,
-                &H264SampleEntryConfig {
-                    length_size: LengthSize::FourBytes,
-                },
-            )?;
+            let entry = build_avc1_box(sps, pps, &H264SampleEntryConfig { length_size: LengthSize::FourBytes })?;
             let (width, height) = (entry.visual.width, entry.visual.height);
             Ok((SampleEntry::Avc1(entry), 90_000, width, height))
         }
@@ -176,10 +145,7 @@ impl Vp9Parameters {
             color_range: self.color_range,
             subsampling_x: self.subsampling_x,
             subsampling_y: self.subsampling_y,
-            frame_size: Vp9FrameSize::Resolved {
-                width: self.width.into(),
-                height: self.height.into(),
-            },
+            frame_size: Vp9FrameSize::Resolved { width: self.width.into(), height: self.height.into() },
             render_size: None,
         }
     }
@@ -237,13 +203,9 @@ pub struct PartHeader {
 
 /// Appends a part's header box to `out`.
 pub(crate) fn write_header(out: &mut Vec<u8>, header: &PartHeader) -> Result<(), Error> {
-    let fail = |why: String| Error::Box {
-        what: "part header",
-        why,
-    };
+    let fail = |why: String| Error::Box { what: "part header", why };
     let json = serde_json::to_vec(header).map_err(|e| fail(e.to_string()))?;
-    let size =
-        u32::try_from(8 + HEADER_BRAND.len() + json.len()).map_err(|e| fail(e.to_string()))?;
+    let size = u32::try_from(8 + HEADER_BRAND.len() + json.len()).map_err(|e| fail(e.to_string()))?;
     out.extend_from_slice(&size.to_be_bytes());
     out.extend_from_slice(b"free");
     out.extend_from_slice(HEADER_BRAND);
@@ -278,20 +240,13 @@ pub(crate) fn write_fragment(
     data: &[u8],
     levels: &[u8],
 ) -> Result<(), Error> {
-    let fail = |why: String| Error::Box {
-        what: "fragment",
-        why,
-    };
+    let fail = |why: String| Error::Box { what: "fragment", why };
     let start = samples.first().map_or(0, |sample| sample.at);
     let mut moof = moof_box(sequence, start, samples, 0);
     moof.unknown_boxes.push(own_box(data, levels));
     let length = moof.encode_to_vec().map_err(|e| fail(e.to_string()))?.len();
     let offset = i32::try_from(length + 8).map_err(|e| fail(e.to_string()))?;
-    if let Some(trun) = moof
-        .traf_boxes
-        .first_mut()
-        .and_then(|traf| traf.trun_boxes.first_mut())
-    {
+    if let Some(trun) = moof.traf_boxes.first_mut().and_then(|traf| traf.trun_boxes.first_mut()) {
         trun.data_offset = Some(offset);
     }
     out.extend_from_slice(&moof.encode_to_vec().map_err(|e| fail(e.to_string()))?);
@@ -306,11 +261,7 @@ pub(crate) fn write_fragment(
 /// power cut can leave a file at its full length with zeros in it, and its loudness.
 fn own_box(data: &[u8], levels: &[u8]) -> UnknownBox {
     let payload = [&digest(data), levels].concat();
-    UnknownBox {
-        box_type: BoxType::Normal(*b"free"),
-        box_size: BoxSize::U32(8 + payload.len() as u32),
-        payload,
-    }
+    UnknownBox { box_type: BoxType::Normal(*b"free"), box_size: BoxSize::U32(8 + payload.len() as u32), payload }
 }
 
 fn digest(data: &[u8]) -> [u8; 8] {
@@ -322,9 +273,7 @@ fn digest(data: &[u8]) -> [u8; 8] {
 /// Whether the media of a fragment is what was written.
 pub(crate) fn is_intact(moof: &MoofBox, data: &[u8]) -> bool {
     let digest = digest(data);
-    moof.unknown_boxes
-        .iter()
-        .any(|unknown| unknown.payload.starts_with(&digest))
+    moof.unknown_boxes.iter().any(|unknown| unknown.payload.starts_with(&digest))
 }
 
 /// The loudness that came with a fragment.
@@ -354,10 +303,7 @@ fn moof_box(sequence_number: u32, start: u64, samples: &[Sample], data_offset: i
                 // CMAF requires offsets that count from the moof.
                 default_base_is_moof: true,
             },
-            tfdt_box: Some(TfdtBox {
-                version: 1,
-                base_media_decode_time: start,
-            }),
+            tfdt_box: Some(TfdtBox { version: 1, base_media_decode_time: start }),
             trun_boxes: vec![TrunBox {
                 data_offset: Some(data_offset),
                 first_sample_flags: None,

@@ -38,10 +38,7 @@ pub struct Config {
 impl Config {
     /// The usual configuration.
     pub fn new(root: impl Into<PathBuf>) -> Self {
-        Config {
-            root: root.into(),
-            reserve_bytes: None,
-        }
+        Config { root: root.into(), reserve_bytes: None }
     }
 }
 
@@ -61,9 +58,7 @@ pub(crate) struct Engine {
 
 impl std::fmt::Debug for Engine {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Engine")
-            .field("recordings", &self.recordings.len())
-            .finish_non_exhaustive()
+        f.debug_struct("Engine").field("recordings", &self.recordings.len()).finish_non_exhaustive()
     }
 }
 
@@ -91,18 +86,10 @@ impl Engine {
     /// Serves one order; a batch is given back for reuse.
     pub(crate) fn serve(&mut self, order: Order) -> Option<Batch> {
         match order {
-            Order::Start {
-                recording,
-                started_wall_ms,
-                now_wall_ms,
-                now,
-            } => {
+            Order::Start { recording, started_wall_ms, now_wall_ms, now } => {
                 if let Err(error) = self.start(recording, started_wall_ms, now_wall_ms, now) {
                     tracing::error!(recording = %recording.0, %error, "a recording cannot be started");
-                    (self.facts)(Fact::Failed {
-                        recording,
-                        why: error.to_string(),
-                    });
+                    (self.facts)(Fact::Failed { recording, why: error.to_string() });
                 }
                 None
             }
@@ -119,35 +106,17 @@ impl Engine {
         }
     }
 
-    fn start(
-        &mut self,
-        key: RecordingKey,
-        started_ms: i64,
-        now_ms: i64,
-        now: Instant,
-    ) -> Result<(), Error> {
+    fn start(&mut self, key: RecordingKey, started_ms: i64, now_ms: i64, now: Instant) -> Result<(), Error> {
         if self.recordings.contains_key(&key) {
             return Ok(());
         }
         if self.recordings.len() >= MOST_RECORDINGS {
-            return Err(Error::TooMany {
-                what: "recordings at a time",
-                limit: MOST_RECORDINGS,
-            });
+            return Err(Error::TooMany { what: "recordings at a time", limit: MOST_RECORDINGS });
         }
         if self.full {
-            return Err(Error::io("finding space on", &self.config.root)(
-                std::io::ErrorKind::StorageFull.into(),
-            ));
+            return Err(Error::io("finding space on", &self.config.root)(std::io::ErrorKind::StorageFull.into()));
         }
-        let recording = Recording::start(
-            &self.config.root,
-            key,
-            started_ms,
-            now_ms,
-            now,
-            &mut *self.facts,
-        )?;
+        let recording = Recording::start(&self.config.root, key, started_ms, now_ms, now, &mut *self.facts)?;
         self.recordings.insert(key, recording);
         Ok(())
     }
@@ -166,13 +135,7 @@ impl Engine {
             };
             match self.recordings.get_mut(&packet.recording) {
                 Some(running) => {
-                    running.packet(
-                        packet,
-                        bytes,
-                        &mut *self.facts,
-                        &self.live,
-                        &mut self.dropped,
-                    );
+                    running.packet(packet, bytes, &mut *self.facts, &self.live, &mut self.dropped);
                 }
                 None => self.dropped.unknown += 1,
             }
@@ -187,9 +150,7 @@ impl Engine {
         }
         if self.syncer.idle() {
             let mut round = Vec::new();
-            self.recordings
-                .values_mut()
-                .for_each(|recording| recording.sync(now, &mut round));
+            self.recordings.values_mut().for_each(|recording| recording.sync(now, &mut round));
             self.syncer.begin(round);
         }
         if due(&mut self.reported, now, REPORT_EVERY) && self.dropped != Dropped::default() {
@@ -213,31 +174,18 @@ impl Engine {
         let Ok((free, size)) = free_space(&self.config.root) else {
             return;
         };
-        let reserve = self
-            .config
-            .reserve_bytes
-            .unwrap_or(RESERVE_BYTES.min(size / 100 * RESERVE_PERCENT));
+        let reserve = self.config.reserve_bytes.unwrap_or(RESERVE_BYTES.min(size / 100 * RESERVE_PERCENT));
         let full = free < reserve;
         if full && !self.full {
-            tracing::error!(
-                free,
-                reserve,
-                "the reserve of the recordings' volume is reached, recordings end"
-            );
+            tracing::error!(free, reserve, "the reserve of the recordings' volume is reached, recordings end");
             self.stop_all();
-            (self.facts)(Fact::StorageLow {
-                free_bytes: free,
-                stopped: true,
-            });
+            (self.facts)(Fact::StorageLow { free_bytes: free, stopped: true });
         }
         self.full = full;
         let low = free < size / 100 * WARN_PERCENT;
         if low && !self.warned && !full {
             tracing::warn!(free, size, "the recordings' volume runs short");
-            (self.facts)(Fact::StorageLow {
-                free_bytes: free,
-                stopped: false,
-            });
+            (self.facts)(Fact::StorageLow { free_bytes: free, stopped: false });
         }
         self.warned = low;
     }

@@ -44,22 +44,13 @@ pub(crate) fn number_in(name: &str, prefix: &str, suffix: &str) -> Option<u32> {
 
 /// A track's folder name: 32 lower-case hex digits.
 pub(crate) fn is_track_name(name: &str) -> bool {
-    name.len() == 32
-        && name
-            .bytes()
-            .all(|b| b.is_ascii_digit() || (b'a'..=b'f').contains(&b))
+    name.len() == 32 && name.bytes().all(|b| b.is_ascii_digit() || (b'a'..=b'f').contains(&b))
 }
 
 /// Opens a file that a playlist names, for reading: `init-<epoch>.mp4` or `part-<n>.m4s`, the latter also
 /// while it still grows. Any other name, from wherever it came, is [`Error::UnknownName`].
-pub fn open_media(
-    root: &Path,
-    recording: RecordingKey,
-    track: &str,
-    file: &str,
-) -> Result<File, Error> {
-    let known =
-        number_in(file, "init-", ".mp4").is_some() || number_in(file, "part-", ".m4s").is_some();
+pub fn open_media(root: &Path, recording: RecordingKey, track: &str, file: &str) -> Result<File, Error> {
+    let known = number_in(file, "init-", ".mp4").is_some() || number_in(file, "part-", ".m4s").is_some();
     if !known || !is_track_name(track) {
         return Err(Error::UnknownName);
     }
@@ -80,9 +71,7 @@ pub(crate) fn make_folder(path: &Path) -> Result<(), Error> {
 
 /// fsync of a folder: what was created, renamed or deleted in it survives a power cut.
 pub(crate) fn sync_folder(path: &Path) -> Result<(), Error> {
-    File::open(path)
-        .and_then(|folder| folder.sync_all())
-        .map_err(Error::io("syncing", path))
+    File::open(path).and_then(|folder| folder.sync_all()).map_err(Error::io("syncing", path))
 }
 
 /// Writes a whole file so that after any crash there is the old one or the new one.
@@ -91,8 +80,7 @@ pub(crate) fn write_durably(path: &Path, bytes: &[u8]) -> Result<(), Error> {
     temporary.push(".tmp");
     let temporary = PathBuf::from(temporary);
     let mut file = File::create(&temporary).map_err(Error::io("creating", &temporary))?;
-    file.write_all(bytes)
-        .map_err(Error::io("writing", &temporary))?;
+    file.write_all(bytes).map_err(Error::io("writing", &temporary))?;
     file.sync_all().map_err(Error::io("syncing", &temporary))?;
     drop(file);
     rename(&temporary, path)
@@ -106,11 +94,7 @@ pub(crate) fn rename(from: &Path, to: &Path) -> Result<(), Error> {
 
 /// Creates a growing part; one that is already there is never overwritten.
 pub(crate) fn create_new(path: &Path) -> Result<File, Error> {
-    OpenOptions::new()
-        .write(true)
-        .create_new(true)
-        .open(path)
-        .map_err(Error::io("creating", path))
+    OpenOptions::new().write(true).create_new(true).open(path).map_err(Error::io("creating", path))
 }
 
 /// Names of the entries of a folder, sorted; none where there is no such folder.
@@ -132,10 +116,6 @@ pub(crate) fn names_in(folder: &Path) -> Result<Vec<String>, Error> {
 
 /// Free bytes and size of the volume that holds `path`.
 pub(crate) fn free_space(path: &Path) -> Result<(u64, u64), Error> {
-    let volume = rustix::fs::statvfs(path)
-        .map_err(|error| Error::io("asking the volume of", path)(error.into()))?;
-    Ok((
-        volume.f_bavail.saturating_mul(volume.f_frsize),
-        volume.f_blocks.saturating_mul(volume.f_frsize),
-    ))
+    let volume = rustix::fs::statvfs(path).map_err(|error| Error::io("asking the volume of", path)(error.into()))?;
+    Ok((volume.f_bavail.saturating_mul(volume.f_frsize), volume.f_blocks.saturating_mul(volume.f_frsize)))
 }

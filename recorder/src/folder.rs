@@ -52,11 +52,7 @@ pub(crate) struct Folder {
 
 impl Folder {
     /// Makes the folder, or takes up the one that is there.
-    pub(crate) fn open(
-        root: &Path,
-        recording: RecordingKey,
-        started_wall_ms: i64,
-    ) -> Result<Folder, Error> {
+    pub(crate) fn open(root: &Path, recording: RecordingKey, started_wall_ms: i64) -> Result<Folder, Error> {
         let path = recording_folder(root, recording);
         if let Some(description) = read_description(root, recording)? {
             let mut folder = Folder { path, description };
@@ -66,44 +62,24 @@ impl Folder {
             return Ok(folder);
         }
         make_folder(&path)?;
-        let folder = Folder {
-            path,
-            description: Description {
-                started_wall_ms,
-                finished_ms: None,
-                tracks: Vec::new(),
-            },
-        };
+        let folder =
+            Folder { path, description: Description { started_wall_ms, finished_ms: None, tracks: Vec::new() } };
         folder.save()?;
         Ok(folder)
     }
 
     /// Folder name and medium of a track, made durable before it is given out.
-    pub(crate) fn track(
-        &mut self,
-        track: TrackKey,
-        media: Media,
-    ) -> Result<TrackDescription, Error> {
-        if let Some(known) = self
-            .description
-            .tracks
-            .iter()
-            .find(|known| known.track() == Some(track) && known.media == media)
+    pub(crate) fn track(&mut self, track: TrackKey, media: Media) -> Result<TrackDescription, Error> {
+        if let Some(known) =
+            self.description.tracks.iter().find(|known| known.track() == Some(track) && known.media == media)
         {
             return Ok(known.clone());
         }
         if self.description.tracks.len() >= MOST_TRACKS {
-            return Err(Error::TooMany {
-                what: "tracks in a recording",
-                limit: MOST_TRACKS,
-            });
+            return Err(Error::TooMany { what: "tracks in a recording", limit: MOST_TRACKS });
         }
         let name = Uuid::new_v4().simple().to_string();
-        let new = TrackDescription {
-            key: format!("{:x}", track.0),
-            name,
-            media,
-        };
+        let new = TrackDescription { key: format!("{:x}", track.0), name, media };
         make_folder(&self.path.join(&new.name))?;
         self.description.tracks.push(new.clone());
         if let Err(error) = self.save() {
@@ -121,41 +97,25 @@ impl Folder {
 
     fn save(&self) -> Result<(), Error> {
         let path = self.path.join("recording.json");
-        let json =
-            serde_json::to_vec_pretty(&self.description).map_err(|error| Error::Malformed {
-                path: path.clone(),
-                why: error.to_string(),
-            })?;
+        let json = serde_json::to_vec_pretty(&self.description)
+            .map_err(|error| Error::Malformed { path: path.clone(), why: error.to_string() })?;
         write_durably(&path, &json)
     }
 }
 
 /// Reads a recording's description; `None` where there is no such recording.
-pub fn read_description(
-    root: &Path,
-    recording: RecordingKey,
-) -> Result<Option<Description>, Error> {
+pub fn read_description(root: &Path, recording: RecordingKey) -> Result<Option<Description>, Error> {
     let path = recording_folder(root, recording).join("recording.json");
     let json = match fs::read(&path) {
         Ok(json) => json,
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
         Err(error) => return Err(Error::io("reading", &path)(error)),
     };
-    let description: Description =
-        serde_json::from_slice(&json).map_err(|error| Error::Malformed {
-            path: path.clone(),
-            why: error.to_string(),
-        })?;
+    let description: Description = serde_json::from_slice(&json)
+        .map_err(|error| Error::Malformed { path: path.clone(), why: error.to_string() })?;
     // The names become paths: only those that this crate makes.
-    if let Some(odd) = description
-        .tracks
-        .iter()
-        .find(|track| !is_track_name(&track.name))
-    {
-        return Err(Error::Malformed {
-            path,
-            why: format!("track name {:?}", odd.name),
-        });
+    if let Some(odd) = description.tracks.iter().find(|track| !is_track_name(&track.name)) {
+        return Err(Error::Malformed { path, why: format!("track name {:?}", odd.name) });
     }
     Ok(Some(description))
 }

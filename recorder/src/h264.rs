@@ -52,10 +52,7 @@ impl H264 {
         if self.unit.as_ref().is_some_and(|unit| unit.time != time) {
             self.finish();
         }
-        let mut unit = self
-            .unit
-            .take()
-            .unwrap_or_else(|| Growing::new(self.ready.buffer(), time, arrival_us));
+        let mut unit = self.unit.take().unwrap_or_else(|| Growing::new(self.ready.buffer(), time, arrival_us));
         if self.read(&mut unit, payload).is_none() || unit.data.len() > LARGEST_UNIT {
             unit.broken = true;
             unit.data.clear();
@@ -82,24 +79,9 @@ impl H264 {
             self.ready.count_broken();
             self.ready.recycle(unit.data);
         } else if unit.has_slice {
-            let parameters = unit.key.then(|| Parameters::H264 {
-                sps: self.sps.clone(),
-                pps: self.pps.clone(),
-            });
-            let Growing {
-                data,
-                key,
-                time,
-                arrival_us,
-                ..
-            } = unit;
-            self.ready.push(Unit {
-                data,
-                key,
-                time,
-                arrival_us,
-                parameters,
-            });
+            let parameters = unit.key.then(|| Parameters::H264 { sps: self.sps.clone(), pps: self.pps.clone() });
+            let Growing { data, key, time, arrival_us, .. } = unit;
+            self.ready.push(Unit { data, key, time, arrival_us, parameters });
         } else {
             self.ready.recycle(unit.data);
         }
@@ -187,15 +169,11 @@ impl H264 {
                 unit.has_slice = true;
                 unit.key |= kind == IDR;
                 let length = u32::try_from(nal.len()).ok()?;
-                unit.data
-                    .get_mut(at..at + 4)?
-                    .copy_from_slice(&length.to_be_bytes());
+                unit.data.get_mut(at..at + 4)?.copy_from_slice(&length.to_be_bytes());
             }
             SEI => {
                 let length = u32::try_from(nal.len()).ok()?;
-                unit.data
-                    .get_mut(at..at + 4)?
-                    .copy_from_slice(&length.to_be_bytes());
+                unit.data.get_mut(at..at + 4)?.copy_from_slice(&length.to_be_bytes());
             }
             SPS => {
                 keep(&mut self.sps, nal, &mut unit.fresh_sps);
@@ -296,14 +274,8 @@ mod tests {
     #[test]
     fn the_payload_that_kills_others_is_dropped() {
         let mut h264 = H264::default();
-        for payload in [
-            &[0x78u8, 0, 0, 0][..],
-            &[0x78],
-            &[0x7c],
-            &[0x7c, 0x80],
-            &[0x78, 0xff, 0xff, 1],
-            &[0x7c, 0x45],
-        ] {
+        for payload in [&[0x78u8, 0, 0, 0][..], &[0x78], &[0x7c], &[0x7c, 0x80], &[0x78, 0xff, 0xff, 1], &[0x7c, 0x45]]
+        {
             h264.push(payload, true, 1, 0);
         }
         assert_eq!(h264.pop(), None);
@@ -317,29 +289,14 @@ mod tests {
             h264.push(&[0x68, 0], false, time, 0);
             h264.push(&[0x65, 0x80], true, time, 0);
         }
-        let seen: Vec<_> = std::iter::from_fn(|| h264.pop())
-            .map(|unit| unit.parameters)
-            .collect();
+        let seen: Vec<_> = std::iter::from_fn(|| h264.pop()).map(|unit| unit.parameters).collect();
         assert_eq!(seen[0], seen[1]);
         assert_ne!(seen[1], seen[2]);
-        assert_eq!(
-            seen[2],
-            Some(Parameters::H264 {
-                sps: vec![vec![0x67, 2]],
-                pps: vec![vec![0x68, 0]]
-            })
-        );
+        assert_eq!(seen[2], Some(Parameters::H264 { sps: vec![vec![0x67, 2]], pps: vec![vec![0x68, 0]] }));
     }
 
     fn nal_like() -> impl Strategy<Value = Vec<u8>> {
-        let header = prop_oneof![
-            any::<u8>(),
-            Just(0x78),
-            Just(0x7c),
-            Just(0x65),
-            Just(0x67),
-            Just(0x68)
-        ];
+        let header = prop_oneof![any::<u8>(), Just(0x78), Just(0x7c), Just(0x65), Just(0x67), Just(0x68)];
         (header, proptest::collection::vec(any::<u8>(), 0..40)).prop_map(|(header, mut rest)| {
             rest.insert(0, header);
             rest

@@ -74,13 +74,7 @@ impl FragmentIndex {
 
 impl From<(u64, u32, u64, u32, u8)> for FragmentIndex {
     fn from((start, duration, offset, bytes, key): (u64, u32, u64, u32, u8)) -> Self {
-        FragmentIndex {
-            start,
-            duration,
-            offset,
-            bytes,
-            key: key != 0,
-        }
+        FragmentIndex { start, duration, offset, bytes, key: key != 0 }
     }
 }
 

@@ -70,10 +70,7 @@ impl Levels {
     /// The levels in hex, and none from here on.
     pub(crate) fn take(&mut self) -> String {
         self.fresh = None;
-        self.loudest
-            .drain(..)
-            .map(|level| format!("{level:02x}"))
-            .collect()
+        self.loudest.drain(..).map(|level| format!("{level:02x}")).collect()
     }
 }
 

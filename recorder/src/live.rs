@@ -41,9 +41,7 @@ pub(crate) struct LiveBoard {
 impl LiveBoard {
     fn lock(&self) -> MutexGuard<'_, HashMap<RecordingKey, BTreeMap<String, Posted>>> {
         // Each change below is complete in itself, so a panic elsewhere leaves the board readable.
-        self.recordings
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
+        self.recordings.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// A fragment was appended; `part` describes the part without fragments, for the first one.
@@ -60,20 +58,13 @@ impl LiveBoard {
             Some(posted) => posted,
             None => tracks.entry(name.to_owned()).or_default(),
         };
-        posted
-            .growing
-            .get_or_insert_with(part)
-            .fragments
-            .push(fragment);
+        posted.growing.get_or_insert_with(part).fragments.push(fragment);
     }
 
     /// The growing part of a track was closed; `idle` if nothing goes on from it.
     pub(crate) fn close(&self, recording: RecordingKey, name: &str, idle: bool) {
         let mut board = self.lock();
-        let Some(posted) = board
-            .get_mut(&recording)
-            .and_then(|tracks| tracks.get_mut(name))
-        else {
+        let Some(posted) = board.get_mut(&recording).and_then(|tracks| tracks.get_mut(name)) else {
             return;
         };
         posted.idle = idle;
@@ -97,12 +88,7 @@ impl LiveBoard {
         tracks
             .map(|(name, posted)| LiveTrack {
                 name: name.clone(),
-                parts: posted
-                    .closed
-                    .iter()
-                    .chain(&posted.growing)
-                    .cloned()
-                    .collect(),
+                parts: posted.closed.iter().chain(&posted.growing).cloned().collect(),
                 growing: posted.growing.as_ref().map(|part| part.number),
                 idle: posted.idle,
             })

@@ -36,12 +36,7 @@ pub fn opus_packet(payload: &[u8]) -> Option<OpusPacket> {
     if duration == 0 || duration > LONGEST {
         return None;
     }
-    Some(OpusPacket {
-        duration,
-        frame,
-        concealment: [toc & 0xfc],
-        silent: payload.len() <= 2,
-    })
+    Some(OpusPacket { duration, frame, concealment: [toc & 0xfc], silent: payload.len() <= 2 })
 }
 
 #[cfg(test)]

@@ -46,10 +46,7 @@ pub(crate) struct SyncJob {
 impl SyncJob {
     /// Syncs; remembers a failure for the part's close.
     pub(crate) fn run(&self) -> Result<(), Error> {
-        let data = self
-            .file
-            .sync_data()
-            .map_err(Error::io("syncing", &self.path));
+        let data = self.file.sync_data().map_err(Error::io("syncing", &self.path));
         let done = data.and_then(|()| self.folder.as_deref().map_or(Ok(()), sync_folder));
         if done.is_err() {
             self.failed.store(true, Ordering::Release);
@@ -122,10 +119,7 @@ impl OpenPart {
     fn write(&mut self, bytes: &[u8]) -> Result<(), Error> {
         let path = self.open_path();
         if self.torn {
-            return Err(Error::Malformed {
-                path,
-                why: "an earlier write was left half done".into(),
-            });
+            return Err(Error::Malformed { path, why: "an earlier write was left half done".into() });
         }
         let mut file: &File = match &self.file {
             Some(file) => file,
@@ -142,9 +136,7 @@ impl OpenPart {
             }
         };
         file.write_all(bytes).map_err(|error| {
-            let undone = file
-                .set_len(self.length)
-                .and_then(|()| file.seek(SeekFrom::Start(self.length)));
+            let undone = file.set_len(self.length).and_then(|()| file.seek(SeekFrom::Start(self.length)));
             self.torn = undone.is_err();
             Error::io("writing", &path)(error)
         })
@@ -176,15 +168,9 @@ impl OpenPart {
         };
         job.run()?;
         if self.sync_failed.load(Ordering::Acquire) {
-            return Err(Error::Malformed {
-                path: job.path,
-                why: "an earlier sync has failed".into(),
-            });
+            return Err(Error::Malformed { path: job.path, why: "an earlier sync has failed".into() });
         }
-        rename(
-            &self.open_path(),
-            &self.folder.join(part_name(self.number())),
-        )?;
+        rename(&self.open_path(), &self.folder.join(part_name(self.number())))?;
         let blake3 = self.hasher.finalize().to_hex().to_string();
         let index = part_index(self.header, self.fragments, levels);
         part_fact(recording, name, &index, self.length, blake3, false).map(Some)
@@ -196,29 +182,9 @@ impl OpenPart {
 }
 
 /// The index of a part from its header and fragments.
-pub(crate) fn part_index(
-    header: PartHeader,
-    fragments: Vec<FragmentIndex>,
-    levels: String,
-) -> PartIndex {
-    let PartHeader {
-        number,
-        epoch,
-        timescale,
-        codec,
-        width,
-        height,
-    } = header;
-    PartIndex {
-        number,
-        epoch,
-        timescale,
-        codec,
-        width,
-        height,
-        fragments,
-        levels,
-    }
+pub(crate) fn part_index(header: PartHeader, fragments: Vec<FragmentIndex>, levels: String) -> PartIndex {
+    let PartHeader { number, epoch, timescale, codec, width, height } = header;
+    PartIndex { number, epoch, timescale, codec, width, height, fragments, levels }
 }
 
 /// The row of a closed part.
@@ -230,10 +196,8 @@ pub(crate) fn part_fact(
     blake3: String,
     recovered: bool,
 ) -> Result<PartFact, Error> {
-    let index_json = serde_json::to_string(index).map_err(|error| Error::Box {
-        what: "fragment index",
-        why: error.to_string(),
-    })?;
+    let index_json =
+        serde_json::to_string(index).map_err(|error| Error::Box { what: "fragment index", why: error.to_string() })?;
     Ok(PartFact {
         recording,
         name: name.to_owned(),

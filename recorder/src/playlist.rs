@@ -67,10 +67,7 @@ pub struct Segment {
 
 /// Groups a track's parts into runs. `live` adds what is being recorded now; a part that is in both is taken once.
 pub fn runs(parts: &[PartIndex], live: Option<&LiveTrack>) -> Vec<Run> {
-    let mut all: Vec<&PartIndex> = parts
-        .iter()
-        .chain(live.into_iter().flat_map(|live| &live.parts))
-        .collect();
+    let mut all: Vec<&PartIndex> = parts.iter().chain(live.into_iter().flat_map(|live| &live.parts)).collect();
     // A stored part stands before its live copy and is at least as long: the sort is stable.
     all.sort_by_key(|part| part.number);
     all.dedup_by_key(|part| part.number);
@@ -94,10 +91,7 @@ pub fn runs(parts: &[PartIndex], live: Option<&LiveTrack>) -> Vec<Run> {
 
 /// Lesson times in ms between the runs, where nothing was kept.
 pub fn gaps(runs: &[Run]) -> Vec<(i64, i64)> {
-    runs.iter()
-        .zip(runs.iter().skip(1))
-        .map(|(before, after)| (before.end_ms(), after.start_ms))
-        .collect()
+    runs.iter().zip(runs.iter().skip(1)).map(|(before, after)| (before.end_ms(), after.start_ms)).collect()
 }
 
 /// The media playlist of a run. `uri` makes a link of a file name ([`crate::open_media`] takes the name).
@@ -118,10 +112,7 @@ pub fn playlist(run: &Run, uri: impl Fn(&str) -> String, ended: bool) -> String 
         segments.push(MediaSegment {
             uri: uri(&part_name(segment.part)),
             duration: segment.seconds as f32,
-            byte_range: Some(ByteRange {
-                length: segment.bytes,
-                offset: Some(segment.offset),
-            }),
+            byte_range: Some(ByteRange { length: segment.bytes, offset: Some(segment.offset) }),
             map,
             ..MediaSegment::default()
         });
@@ -131,11 +122,7 @@ pub fn playlist(run: &Run, uri: impl Fn(&str) -> String, ended: bool) -> String 
         version: Some(7),
         target_duration: longest,
         independent_segments: true,
-        playlist_type: Some(if ended {
-            MediaPlaylistType::Vod
-        } else {
-            MediaPlaylistType::Event
-        }),
+        playlist_type: Some(if ended { MediaPlaylistType::Vod } else { MediaPlaylistType::Event }),
         end_list: ended,
         segments,
         ..MediaPlaylist::default()
@@ -191,8 +178,7 @@ impl Growing {
     }
 
     fn add(&mut self, part: &PartIndex, fragment: &FragmentIndex) {
-        let long =
-            ticks_to_ms(self.end.saturating_sub(self.segment_start), self.timescale) >= SEGMENT_MS;
+        let long = ticks_to_ms(self.end.saturating_sub(self.segment_start), self.timescale) >= SEGMENT_MS;
         let adjacent = self.segment.offset + self.segment.bytes == fragment.offset;
         if part.number != self.segment.part || (fragment.key && long) || !adjacent {
             self.close_segment();
@@ -215,8 +201,7 @@ impl Growing {
         if !open {
             self.close_segment();
         }
-        self.run.duration_ms =
-            ticks_to_ms(self.end, self.timescale) - ticks_to_ms(self.start, self.timescale);
+        self.run.duration_ms = ticks_to_ms(self.end, self.timescale) - ticks_to_ms(self.start, self.timescale);
         self.run.open = open;
         self.run
     }

@@ -60,10 +60,7 @@ pub struct RecorderHandle {
 impl Recorder {
     /// Makes the root folder and starts the thread. `facts` is called on that thread and must not block: what it
     /// waits for, all recordings wait for.
-    pub fn spawn(
-        config: Config,
-        facts: Box<dyn FnMut(Fact) + Send>,
-    ) -> Result<RecorderHandle, Error> {
+    pub fn spawn(config: Config, facts: Box<dyn FnMut(Fact) + Send>) -> Result<RecorderHandle, Error> {
         make_folder(&config.root)?;
         let root = config.root.clone();
         let (queue, orders) = sync_channel(QUEUE_ORDERS);
@@ -76,8 +73,7 @@ impl Recorder {
             live: live.clone(),
             thread: Mutex::new(None),
         });
-        let syncer =
-            Syncer::spawn().map_err(Error::io("starting the syncing thread for", &root))?;
+        let syncer = Syncer::spawn().map_err(Error::io("starting the syncing thread for", &root))?;
         let engine = Engine::new(config, live, syncer, facts);
         // The thread must not keep its own queue open, so it holds the rest weakly.
         let weak = Arc::downgrade(&shared);
@@ -94,14 +90,9 @@ impl RecorderHandle {
     /// Gives an order; waits while the queue is full.
     pub fn order(&self, order: Order) -> Result<(), Error> {
         if let Order::Batch(batch) = &order {
-            self.shared
-                .queued_bytes
-                .fetch_add(batch.bytes.len(), Ordering::Relaxed);
+            self.shared.queued_bytes.fetch_add(batch.bytes.len(), Ordering::Relaxed);
         }
-        self.shared
-            .queue
-            .send(Message::Order(order))
-            .map_err(|_| Error::Stopped)
+        self.shared.queue.send(Message::Order(order)).map_err(|_| Error::Stopped)
     }
 
     /// Gives a batch; never waits. A batch that finds the queue full or the recorder stopped comes back.
@@ -111,11 +102,7 @@ impl RecorderHandle {
         let refused = if queued.saturating_add(bytes) > QUEUE_BYTES {
             batch
         } else {
-            match self
-                .shared
-                .queue
-                .try_send(Message::Order(Order::Batch(batch)))
-            {
+            match self.shared.queue.try_send(Message::Order(Order::Batch(batch))) {
                 Ok(()) => return Ok(()),
                 Err(TrySendError::Full(Message::Order(Order::Batch(batch)))) => batch,
                 Err(TrySendError::Disconnected(Message::Order(Order::Batch(batch)))) => batch,
@@ -142,12 +129,7 @@ impl RecorderHandle {
     pub fn shutdown(&self) {
         // A full queue is served first; a thread that has ended needs no message.
         let _ = self.shared.queue.send(Message::Shutdown);
-        let thread = self
-            .shared
-            .thread
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .take();
+        let thread = self.shared.thread.lock().unwrap_or_else(PoisonError::into_inner).take();
         if let Some(thread) = thread
             && thread.join().is_err()
         {
@@ -175,9 +157,7 @@ fn run(mut engine: Engine, orders: &Receiver<Message>, shared: &std::sync::Weak<
         let now = clock();
         if now.duration_since(ticked) >= TICK {
             ticked = now;
-            let lost = shared
-                .upgrade()
-                .map_or(0, |shared| shared.lost_batches.swap(0, Ordering::Relaxed));
+            let lost = shared.upgrade().map_or(0, |shared| shared.lost_batches.swap(0, Ordering::Relaxed));
             engine.tick(now, lost);
         }
     }
@@ -191,9 +171,7 @@ fn serve(engine: &mut Engine, order: Order, shared: &std::sync::Weak<Shared>) {
     let Some(shared) = shared.upgrade() else {
         return;
     };
-    shared
-        .queued_bytes
-        .fetch_sub(batch.bytes.len(), Ordering::Relaxed);
+    shared.queued_bytes.fetch_sub(batch.bytes.len(), Ordering::Relaxed);
     batch.clear();
     let mut spares = shared.spares.lock().unwrap_or_else(PoisonError::into_inner);
     if spares.len() < SPARES && batch.bytes.capacity() <= SPARE_BYTES {
@@ -201,10 +179,7 @@ fn serve(engine: &mut Engine, order: Order, shared: &std::sync::Weak<Shared>) {
     }
 }
 
-#[allow(
-    clippy::disallowed_methods,
-    reason = "this is the driver: the one place of the crate that reads a clock"
-)]
+#[allow(clippy::disallowed_methods, reason = "this is the driver: the one place of the crate that reads a clock")]
 fn clock() -> Instant {
     Instant::now()
 }

@@ -83,9 +83,7 @@ impl Recording {
         let micros = |d: std::time::Duration| i64::try_from(d.as_micros()).unwrap_or(i64::MAX / 4);
         match at.checked_duration_since(self.base) {
             Some(later) => self.base_us.saturating_add(micros(later)),
-            None => self
-                .base_us
-                .saturating_sub(micros(self.base.saturating_duration_since(at))),
+            None => self.base_us.saturating_sub(micros(self.base.saturating_duration_since(at))),
         }
     }
 
@@ -106,19 +104,9 @@ impl Recording {
         let Some(track) = self.tracks.get_mut(&key) else {
             return;
         };
-        let incoming = Incoming {
-            session: packet.session,
-            slides: packet.slides,
-            arrival_us,
-            level: packet.audio_level,
-            bytes,
-        };
-        let mut sink = Sink {
-            recording: self.key,
-            facts,
-            live,
-            dropped,
-        };
+        let incoming =
+            Incoming { session: packet.session, slides: packet.slides, arrival_us, level: packet.audio_level, bytes };
+        let mut sink = Sink { recording: self.key, facts, live, dropped };
         track.packet(&incoming, self.sessions.get(&packet.session), &mut sink);
     }
 
@@ -133,33 +121,16 @@ impl Recording {
             dropped.unknown += 1;
             return false;
         }
-        let opened = self
-            .folder
-            .track(packet.track, packet.media)
-            .and_then(|described| {
-                let folder = self.folder.path.join(&described.name);
-                let resume = existing(&folder)?;
-                Ok((
-                    Track::new(
-                        packet.track,
-                        &folder,
-                        &described.name,
-                        described.media,
-                        resume,
-                    ),
-                    described,
-                ))
-            });
+        let opened = self.folder.track(packet.track, packet.media).and_then(|described| {
+            let folder = self.folder.path.join(&described.name);
+            let resume = existing(&folder)?;
+            Ok((Track::new(packet.track, &folder, &described.name, described.media, resume), described))
+        });
         match opened {
             Ok((track, described)) => {
                 self.tracks.insert((packet.track, packet.media), track);
                 let (recording, track, media) = (self.key, packet.track, described.media);
-                facts(Fact::TrackOpened {
-                    recording,
-                    track,
-                    name: described.name,
-                    media,
-                });
+                facts(Fact::TrackOpened { recording, track, name: described.name, media });
                 true
             }
             Err(error) => {
@@ -180,42 +151,20 @@ impl Recording {
             self.sessions.retain(|session, _| running.contains(session));
         }
         if self.sessions.len() < MOST_SESSIONS || self.sessions.contains_key(&report.session) {
-            let trip_us = report
-                .round_trip
-                .map(|trip| i64::try_from(trip.as_micros()).unwrap_or(i64::MAX));
-            self.sessions
-                .entry(report.session)
-                .or_default()
-                .observe(report.ntp, arrival_us, trip_us);
+            let trip_us = report.round_trip.map(|trip| i64::try_from(trip.as_micros()).unwrap_or(i64::MAX));
+            self.sessions.entry(report.session).or_default().observe(report.ntp, arrival_us, trip_us);
         }
-        for (_, track) in self
-            .tracks
-            .iter_mut()
-            .filter(|(key, _)| key.0 == report.track)
-        {
+        for (_, track) in self.tracks.iter_mut().filter(|(key, _)| key.0 == report.track) {
             track.report(report.session, report.ssrc, report.ntp, report.rtp);
         }
     }
 
     /// Writes what is due.
-    pub(crate) fn tick(
-        &mut self,
-        now: Instant,
-        facts: &mut dyn FnMut(Fact),
-        live: &LiveBoard,
-        dropped: &mut Dropped,
-    ) {
+    pub(crate) fn tick(&mut self, now: Instant, facts: &mut dyn FnMut(Fact), live: &LiveBoard, dropped: &mut Dropped) {
         let now_us = self.lesson_us(now);
-        let mut sink = Sink {
-            recording: self.key,
-            facts,
-            live,
-            dropped,
-        };
+        let mut sink = Sink { recording: self.key, facts, live, dropped };
         for track in self.tracks.values_mut() {
-            let clock = track
-                .session()
-                .and_then(|session| self.sessions.get(&session));
+            let clock = track.session().and_then(|session| self.sessions.get(&session));
             track.tick(now_us, clock, &mut sink);
         }
     }
@@ -225,32 +174,16 @@ impl Recording {
         let now_us = self.lesson_us(now);
         if now_us - self.synced_us >= SYNC_US {
             self.synced_us = now_us;
-            round.extend(
-                self.tracks
-                    .values_mut()
-                    .filter_map(|track| track.writer.sync_job()),
-            );
+            round.extend(self.tracks.values_mut().filter_map(|track| track.writer.sync_job()));
         }
     }
 
     /// Finishes the recording.
-    pub(crate) fn stop(
-        mut self,
-        facts: &mut dyn FnMut(Fact),
-        live: &LiveBoard,
-        dropped: &mut Dropped,
-    ) {
-        let mut sink = Sink {
-            recording: self.key,
-            facts,
-            live,
-            dropped,
-        };
+    pub(crate) fn stop(mut self, facts: &mut dyn FnMut(Fact), live: &LiveBoard, dropped: &mut Dropped) {
+        let mut sink = Sink { recording: self.key, facts, live, dropped };
         let mut torn = false;
         for track in self.tracks.values_mut() {
-            let clock = track
-                .session()
-                .and_then(|session| self.sessions.get(&session));
+            let clock = track.session().and_then(|session| self.sessions.get(&session));
             track.finish(clock, &mut sink);
             torn |= track.writer.torn;
         }
@@ -259,23 +192,15 @@ impl Recording {
         for track in &self.folder.description.tracks {
             if let Ok(found) = existing(&self.folder.path.join(&track.name)) {
                 let end = found.end.unwrap_or(0);
-                duration_ms =
-                    duration_ms.max(crate::clock::ticks_to_ms(end, track.media.timescale()));
+                duration_ms = duration_ms.max(crate::clock::ticks_to_ms(end, track.media.timescale()));
                 parts += found.next_part;
             }
         }
         if let Err(error) = self.folder.finish(duration_ms) {
             torn = true;
-            (sink.facts)(Fact::Failed {
-                recording: self.key,
-                why: error.to_string(),
-            });
+            (sink.facts)(Fact::Failed { recording: self.key, why: error.to_string() });
         }
         live.end(self.key);
-        (sink.facts)(Fact::Finished {
-            recording: self.key,
-            duration_ms,
-            kept: parts > 0 && !torn,
-        });
+        (sink.facts)(Fact::Finished { recording: self.key, duration_ms, kept: parts > 0 && !torn });
     }
 }

@@ -13,8 +13,7 @@ use uuid::Uuid;
 use crate::error::Error;
 use crate::fact::{Fact, PartFact};
 use crate::files::{
-    is_track_name, names_in, number_in, open_part_name, part_name, recording_folder, rename,
-    sync_folder,
+    is_track_name, names_in, number_in, open_part_name, part_name, recording_folder, rename, sync_folder,
 };
 use crate::order::RecordingKey;
 use crate::part::{part_fact, part_index};
@@ -30,10 +29,7 @@ pub fn recover(root: &Path) -> Result<Vec<Fact>, Error> {
             Ok(parts) => facts.extend(parts.into_iter().map(Fact::PartClosed)),
             Err(error) => {
                 tracing::error!(recording = %recording.0, %error, "a recording cannot be recovered");
-                facts.push(Fact::Failed {
-                    recording,
-                    why: error.to_string(),
-                });
+                facts.push(Fact::Failed { recording, why: error.to_string() });
             }
         }
     }
@@ -42,9 +38,7 @@ pub fn recover(root: &Path) -> Result<Vec<Fact>, Error> {
 
 /// The recordings that have a folder under `root`.
 pub fn recordings(root: &Path) -> Result<Vec<RecordingKey>, Error> {
-    let keys = names_in(root)?
-        .into_iter()
-        .filter_map(|name| Uuid::try_parse(&name).ok().map(RecordingKey));
+    let keys = names_in(root)?.into_iter().filter_map(|name| Uuid::try_parse(&name).ok().map(RecordingKey));
     Ok(keys.collect())
 }
 
@@ -56,20 +50,10 @@ pub fn scan(root: &Path, recording: RecordingKey) -> Result<Vec<PartFact>, Error
             let path = folder.join(part_name(number));
             let (mut walked, length) = walk_path(&path, Trust::Boxes)?;
             let Some(header) = walked.header else {
-                return Err(Error::Malformed {
-                    path,
-                    why: "it does not begin with a part's header".into(),
-                });
+                return Err(Error::Malformed { path, why: "it does not begin with a part's header".into() });
             };
             let index = part_index(header, walked.fragments, walked.levels.take());
-            parts.push(part_fact(
-                recording,
-                name,
-                &index,
-                length,
-                checksum(&path)?,
-                false,
-            )?);
+            parts.push(part_fact(recording, name, &index, length, checksum(&path)?, false)?);
         }
         Ok(())
     })?;
@@ -130,68 +114,40 @@ pub enum Problem {
 }
 
 /// Compares the rows of a recording with its folder, both ways. `rows` are those whose local copy should be there.
-pub fn check(
-    root: &Path,
-    recording: RecordingKey,
-    rows: &[PartRow],
-) -> Result<Vec<Problem>, Error> {
+pub fn check(root: &Path, recording: RecordingKey, rows: &[PartRow]) -> Result<Vec<Problem>, Error> {
     let mut problems = Vec::new();
-    let mut wanted: BTreeMap<(String, u32), &PartRow> = rows
-        .iter()
-        .map(|row| ((row.name.clone(), row.number), row))
-        .collect();
+    let mut wanted: BTreeMap<(String, u32), &PartRow> =
+        rows.iter().map(|row| ((row.name.clone(), row.number), row)).collect();
     for_each_track(root, recording, |name, folder| {
         let name = name.to_owned();
         for number in numbers(folder, "part-", ".m4s")? {
             let path = folder.join(part_name(number));
             let (walked, length) = walk_path(&path, Trust::Boxes)?;
             match wanted.remove(&(name.clone(), number)) {
-                None => problems.push(Problem::Unlisted {
-                    name: name.clone(),
-                    number,
-                }),
+                None => problems.push(Problem::Unlisted { name: name.clone(), number }),
                 Some(row) if row.bytes == length && row.blake3 == checksum(&path)? => {}
-                Some(_) => problems.push(Problem::Altered {
-                    name: name.clone(),
-                    number,
-                }),
+                Some(_) => problems.push(Problem::Altered { name: name.clone(), number }),
             }
             if let Some(header) = walked.header
                 && !folder.join(crate::files::init_name(header.epoch)).is_file()
             {
-                problems.push(Problem::NoInit {
-                    name: name.clone(),
-                    epoch: header.epoch,
-                });
+                problems.push(Problem::NoInit { name: name.clone(), epoch: header.epoch });
             }
         }
         for number in numbers(folder, "part-", ".m4s.open")? {
-            problems.push(Problem::Growing {
-                name: name.clone(),
-                number,
-            });
+            problems.push(Problem::Growing { name: name.clone(), number });
         }
         Ok(())
     })?;
-    problems.extend(
-        wanted
-            .into_keys()
-            .map(|(name, number)| Problem::Missing { name, number }),
-    );
+    problems.extend(wanted.into_keys().map(|(name, number)| Problem::Missing { name, number }));
     Ok(problems)
 }
 
 /// Closes the growing parts of one recording.
-pub(crate) fn recover_recording(
-    root: &Path,
-    recording: RecordingKey,
-) -> Result<Vec<PartFact>, Error> {
+pub(crate) fn recover_recording(root: &Path, recording: RecordingKey) -> Result<Vec<PartFact>, Error> {
     let mut parts = Vec::new();
     for_each_track(root, recording, |name, folder| {
-        for leftover in names_in(folder)?
-            .iter()
-            .filter(|name| name.ends_with(".tmp"))
-        {
+        for leftover in names_in(folder)?.iter().filter(|name| name.ends_with(".tmp")) {
             let path = folder.join(leftover);
             fs::remove_file(&path).map_err(Error::io("removing", &path))?;
         }
@@ -203,12 +159,7 @@ pub(crate) fn recover_recording(
     Ok(parts)
 }
 
-fn recover_part(
-    recording: RecordingKey,
-    name: &str,
-    folder: &Path,
-    number: u32,
-) -> Result<Option<PartFact>, Error> {
+fn recover_part(recording: RecordingKey, name: &str, folder: &Path, number: u32) -> Result<Option<PartFact>, Error> {
     let path = folder.join(open_part_name(number));
     let (mut walked, length) = walk_path(&path, Trust::Nothing)?;
     let Some(header) = walked.header.filter(|_| !walked.fragments.is_empty()) else {
@@ -220,18 +171,11 @@ fn recover_part(
     let closed = folder.join(part_name(number));
     if closed.exists() {
         // Never made by the recorder; a person should look before anything is overwritten.
-        return Err(Error::Malformed {
-            path,
-            why: "a closed part of this number exists".into(),
-        });
+        return Err(Error::Malformed { path, why: "a closed part of this number exists".into() });
     }
-    let file = OpenOptions::new()
-        .write(true)
-        .open(&path)
-        .map_err(Error::io("opening", &path))?;
+    let file = OpenOptions::new().write(true).open(&path).map_err(Error::io("opening", &path))?;
     if walked.whole < length {
-        file.set_len(walked.whole)
-            .map_err(Error::io("cutting", &path))?;
+        file.set_len(walked.whole).map_err(Error::io("cutting", &path))?;
     }
     file.sync_all().map_err(Error::io("syncing", &path))?;
     let blake3 = checksum(&path)?;
@@ -275,10 +219,7 @@ fn for_each_track(
 
 /// Numbers of the files of one kind, ascending.
 fn numbers(folder: &Path, prefix: &str, suffix: &str) -> Result<Vec<u32>, Error> {
-    let mut numbers: Vec<u32> = names_in(folder)?
-        .iter()
-        .filter_map(|name| number_in(name, prefix, suffix))
-        .collect();
+    let mut numbers: Vec<u32> = names_in(folder)?.iter().filter_map(|name| number_in(name, prefix, suffix)).collect();
     numbers.sort_unstable();
     Ok(numbers)
 }
@@ -286,8 +227,7 @@ fn numbers(folder: &Path, prefix: &str, suffix: &str) -> Result<Vec<u32>, Error>
 fn walk_path(path: &Path, trust: Trust) -> Result<(Walked, u64), Error> {
     let file = File::open(path).map_err(Error::io("opening", path))?;
     let length = file.metadata().map_err(Error::io("measuring", path))?.len();
-    let walked =
-        walk_file(&mut BufReader::new(file), length, trust).map_err(Error::io("reading", path))?;
+    let walked = walk_file(&mut BufReader::new(file), length, trust).map_err(Error::io("reading", path))?;
     Ok((walked, length))
 }
 

@@ -57,13 +57,7 @@ pub struct Window {
 
 impl Window {
     /// Takes in one packet of the stream.
-    pub fn offer(
-        &mut self,
-        sequence: u16,
-        arrival_us: i64,
-        level: Option<u8>,
-        bytes: &[u8],
-    ) -> Verdict {
+    pub fn offer(&mut self, sequence: u16, arrival_us: i64, level: Option<u8>, bytes: &[u8]) -> Verdict {
         let Some(next) = self.next else {
             // Extended numbers start one cycle up, so that earlier packets do not underflow.
             self.next = Some((1 << 16) + u64::from(sequence) + 1);
@@ -94,15 +88,7 @@ impl Window {
         copy.clear();
         copy.extend_from_slice(bytes);
         self.held_bytes += copy.len();
-        self.held.insert(
-            extended,
-            Held {
-                arrival_us,
-                bytes: copy,
-                level,
-                lost: 0,
-            },
-        );
+        self.held.insert(extended, Held { arrival_us, bytes: copy, level, lost: 0 });
         Verdict::Held
     }
 
@@ -157,17 +143,11 @@ mod tests {
 
     fn run(window: &mut Window, sequence: u16, now_us: i64, out: &mut Vec<(u16, u64)>) {
         let bytes = sequence.to_be_bytes();
-        if matches!(
-            window.offer(sequence, now_us, None, &bytes),
-            Verdict::Next | Verdict::Restarted
-        ) {
+        if matches!(window.offer(sequence, now_us, None, &bytes), Verdict::Next | Verdict::Restarted) {
             out.push((sequence, 0));
         }
         while let Some(held) = window.pop(now_us) {
-            out.push((
-                u16::from_be_bytes([held.bytes[0], held.bytes[1]]),
-                held.lost,
-            ));
+            out.push((u16::from_be_bytes([held.bytes[0], held.bytes[1]]), held.lost));
             window.recycle(held);
         }
     }
@@ -192,11 +172,7 @@ mod tests {
         assert_eq!(window.pop(509_999), None);
         assert_eq!(window.pop(510_000).unwrap().lost, 2);
         run(&mut window, 3, 520_000, &mut out);
-        assert_eq!(
-            out,
-            [(1, 0)],
-            "what comes after its hole was given up is useless"
-        );
+        assert_eq!(out, [(1, 0)], "what comes after its hole was given up is useless");
     }
 
     #[test]

@@ -65,10 +65,7 @@ mod tests {
         let header = rtp_header(&packet).unwrap();
         assert_eq!(&packet[header.payload.clone()], b"payload");
         assert!(header.marker);
-        assert_eq!(
-            (header.sequence, header.timestamp, header.ssrc),
-            (0x1234, 9, 7)
-        );
+        assert_eq!((header.sequence, header.timestamp, header.ssrc), (0x1234, 9, 7));
     }
 
     proptest! {

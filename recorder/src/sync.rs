@@ -21,18 +21,16 @@ impl Syncer {
         let (rounds, waiting) = sync_channel::<Vec<SyncJob>>(1);
         let busy = Arc::new(AtomicBool::new(false));
         let done = busy.clone();
-        std::thread::Builder::new()
-            .name("recorder-sync".into())
-            .spawn(move || {
-                for round in waiting {
-                    for job in round {
-                        if let Err(error) = job.run() {
-                            tracing::error!(%error, "a growing part cannot be synced");
-                        }
+        std::thread::Builder::new().name("recorder-sync".into()).spawn(move || {
+            for round in waiting {
+                for job in round {
+                    if let Err(error) = job.run() {
+                        tracing::error!(%error, "a growing part cannot be synced");
                     }
-                    done.store(false, Ordering::Release);
                 }
-            })?;
+                done.store(false, Ordering::Release);
+            }
+        })?;
         Ok(Syncer { rounds, busy })
     }
 

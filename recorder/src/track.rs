@@ -62,21 +62,15 @@ pub(crate) struct Track {
 }
 
 impl Track {
-    pub(crate) fn new(
-        key: TrackKey,
-        folder: &Path,
-        name: &str,
-        media: Media,
-        resume: Resume,
-    ) -> Self {
+    pub(crate) fn new(key: TrackKey, folder: &Path, name: &str, media: Media, resume: Resume) -> Self {
         Track {
             key,
             media,
             stream: None,
             depacketiser: match media {
-                Media::Opus { channels } => Depacketiser::Opus(Parameters::Opus {
-                    channels: if channels == 1 { 1 } else { 2 },
-                }),
+                Media::Opus { channels } => {
+                    Depacketiser::Opus(Parameters::Opus { channels: if channels == 1 { 1 } else { 2 } })
+                }
                 Media::H264 => Depacketiser::H264(H264::default()),
                 Media::Vp9 => Depacketiser::Vp9(Vp9::default()),
             },
@@ -89,42 +83,24 @@ impl Track {
     }
 
     /// Takes in one packet.
-    pub(crate) fn packet(
-        &mut self,
-        incoming: &Incoming<'_>,
-        clock: Option<&SessionClock>,
-        sink: &mut Sink<'_>,
-    ) {
+    pub(crate) fn packet(&mut self, incoming: &Incoming<'_>, clock: Option<&SessionClock>, sink: &mut Sink<'_>) {
         let Some(header) = rtp_header(incoming.bytes) else {
             sink.dropped.malformed += 1;
             return;
         };
-        self.key_every_us = if incoming.slides {
-            SLIDES_KEY_US
-        } else {
-            CAMERA_KEY_US
-        };
+        self.key_every_us = if incoming.slides { SLIDES_KEY_US } else { CAMERA_KEY_US };
         self.writer.set_slides(incoming.slides);
         self.last_packet_us = incoming.arrival_us;
         let offset_us = clock.and_then(SessionClock::offset_us);
-        let same =
-            |stream: &Stream| (stream.session, stream.ssrc) == (incoming.session, header.ssrc);
+        let same = |stream: &Stream| (stream.session, stream.ssrc) == (incoming.session, header.ssrc);
         if !self.stream.as_ref().is_some_and(same) {
             self.change_stream(incoming.session, header.ssrc, offset_us, sink);
         }
         let Some(stream) = &mut self.stream else {
             return;
         };
-        let Incoming {
-            arrival_us,
-            level,
-            bytes,
-            ..
-        } = *incoming;
-        match stream
-            .window
-            .offer(header.sequence, arrival_us, level, bytes)
-        {
+        let Incoming { arrival_us, level, bytes, .. } = *incoming;
+        match stream.window.offer(header.sequence, arrival_us, level, bytes) {
             Verdict::Next => self.ordered(&header, bytes, arrival_us, level, offset_us, sink),
             Verdict::Restarted => {
                 self.lose();
@@ -166,32 +142,17 @@ impl Track {
         self.writer.finish(sink);
     }
 
-    fn change_stream(
-        &mut self,
-        session: u64,
-        ssrc: u32,
-        offset_us: Option<i64>,
-        sink: &mut Sink<'_>,
-    ) {
+    fn change_stream(&mut self, session: u64, ssrc: u32, offset_us: Option<i64>, sink: &mut Sink<'_>) {
         self.end_stream(offset_us, sink);
         self.lose();
         self.writer.unanchor();
         let clock = StreamClock::new(self.media.timescale());
-        self.stream = Some(Stream {
-            session,
-            ssrc,
-            window: Window::default(),
-            clock,
-        });
+        self.stream = Some(Stream { session, ssrc, window: Window::default(), clock });
     }
 
     /// Uses what the old stream still holds.
     fn end_stream(&mut self, offset_us: Option<i64>, sink: &mut Sink<'_>) {
-        while let Some(held) = self
-            .stream
-            .as_mut()
-            .and_then(|stream| stream.window.drain())
-        {
+        while let Some(held) = self.stream.as_mut().and_then(|stream| stream.window.drain()) {
             self.held(&held, offset_us, sink);
         }
         match &mut self.depacketiser {
@@ -203,11 +164,7 @@ impl Track {
     }
 
     fn release(&mut self, now_us: i64, offset_us: Option<i64>, sink: &mut Sink<'_>) {
-        while let Some(held) = self
-            .stream
-            .as_mut()
-            .and_then(|stream| stream.window.pop(now_us))
-        {
+        while let Some(held) = self.stream.as_mut().and_then(|stream| stream.window.pop(now_us)) {
             self.held(&held, offset_us, sink);
             if let Some(stream) = &mut self.stream {
                 stream.window.recycle(held);
@@ -222,14 +179,7 @@ impl Track {
         }
         // It was read once before it was held.
         if let Some(header) = rtp_header(&held.bytes) {
-            self.ordered(
-                &header,
-                &held.bytes,
-                held.arrival_us,
-                held.level,
-                offset_us,
-                sink,
-            );
+            self.ordered(&header, &held.bytes, held.arrival_us, held.level, offset_us, sink);
         }
     }
 
@@ -252,10 +202,7 @@ impl Track {
         offset_us: Option<i64>,
         sink: &mut Sink<'_>,
     ) {
-        let Some(payload) = bytes
-            .get(header.payload.clone())
-            .filter(|payload| !payload.is_empty())
-        else {
+        let Some(payload) = bytes.get(header.payload.clone()).filter(|payload| !payload.is_empty()) else {
             return;
         };
         let Some(stream) = &mut self.stream else {
@@ -275,13 +222,7 @@ impl Track {
                     return;
                 };
                 let parameters = Some(parameters.clone());
-                let unit = Unit {
-                    data: payload.to_vec(),
-                    key: true,
-                    time,
-                    arrival_us,
-                    parameters,
-                };
+                let unit = Unit { data: payload.to_vec(), key: true, time, arrival_us, parameters };
                 let target = stream.clock.lesson_ticks(time, offset_us);
                 self.writer.sound(&unit, &opus, target, sink);
                 if let Some(level) = level {
@@ -312,8 +253,7 @@ impl Track {
             if unit.key {
                 self.last_key_us = unit.arrival_us;
             }
-            self.writer
-                .picture(&unit, stream.clock.lesson_ticks(unit.time, offset_us), sink);
+            self.writer.picture(&unit, stream.clock.lesson_ticks(unit.time, offset_us), sink);
             match &mut self.depacketiser {
                 Depacketiser::Opus(_) => {}
                 Depacketiser::H264(h264) => h264.recycle(unit.data),
@@ -326,10 +266,7 @@ impl Track {
         let due = self.writer.waiting() || now_us - self.last_key_us >= self.key_every_us;
         if self.media.is_video() && due && now_us - self.asked_us >= ASK_AGAIN_US {
             self.asked_us = now_us;
-            (sink.facts)(Fact::KeyFrameWanted {
-                recording: sink.recording,
-                track: self.key,
-            });
+            (sink.facts)(Fact::KeyFrameWanted { recording: sink.recording, track: self.key });
         }
     }
 }

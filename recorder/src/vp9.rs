@@ -28,10 +28,7 @@ pub struct Vp9Descriptor {
 
 /// Reads the descriptor; `None` where it lies about its length.
 pub fn vp9_descriptor(payload: &[u8]) -> Option<Vp9Descriptor> {
-    let mut at = Cursor {
-        bytes: payload,
-        at: 0,
-    };
+    let mut at = Cursor { bytes: payload, at: 0 };
     let flags = at.octet()?;
     // I P L F B E V Z, most significant first.
     let set = |bit: u8| flags & (0x80 >> bit) != 0;
@@ -60,13 +57,7 @@ pub fn vp9_descriptor(payload: &[u8]) -> Option<Vp9Descriptor> {
     if set(6) {
         scalability_structure(&mut at)?;
     }
-    Some(Vp9Descriptor {
-        begins: set(4),
-        ends: set(5),
-        predicted: set(1),
-        spatial,
-        length: at.at,
-    })
+    Some(Vp9Descriptor { begins: set(4), ends: set(5), predicted: set(1), spatial, length: at.at })
 }
 
 /// RFC 9628 section 4.2.1: resolutions of the layers, then the picture group.
@@ -169,24 +160,9 @@ impl Vp9 {
             self.ready.recycle(unit.data);
             return;
         }
-        let parameters = if unit.predicted {
-            None
-        } else {
-            key_parameters(&unit.data)
-        };
-        let Growing {
-            data,
-            time,
-            arrival_us,
-            ..
-        } = unit;
-        self.ready.push(Unit {
-            data,
-            key: parameters.is_some(),
-            time,
-            arrival_us,
-            parameters,
-        });
+        let parameters = if unit.predicted { None } else { key_parameters(&unit.data) };
+        let Growing { data, time, arrival_us, .. } = unit;
+        self.ready.push(Unit { data, key: parameters.is_some(), time, arrival_us, parameters });
     }
 
     /// The next finished unit.
@@ -211,9 +187,7 @@ impl Growing {
             return None;
         }
         let descriptor = vp9_descriptor(payload)?;
-        let bytes = payload
-            .get(descriptor.length..)
-            .filter(|bytes| !bytes.is_empty())?;
+        let bytes = payload.get(descriptor.length..).filter(|bytes| !bytes.is_empty())?;
         if descriptor.begins {
             // A frame inside a frame: the end of the first one is missing.
             self.open.is_none().then_some(())?;
@@ -237,14 +211,11 @@ impl Growing {
         if self.frames.len() < 2 {
             return Some(());
         }
-        let count = u8::try_from(self.frames.len() - 1)
-            .ok()
-            .filter(|&count| count < 8)?;
+        let count = u8::try_from(self.frames.len() - 1).ok().filter(|&count| count < 8)?;
         let marker = 0b1100_0000 | 0b11 << 3 | count;
         self.data.push(marker);
         for &size in &self.frames {
-            self.data
-                .extend_from_slice(&u32::try_from(size).ok()?.to_le_bytes());
+            self.data.extend_from_slice(&u32::try_from(size).ok()?.to_le_bytes());
         }
         self.data.push(marker);
         Some(())
@@ -287,21 +258,9 @@ mod tests {
         assert_eq!(length(&[0x80, 0x7f]), Some(2), "7 bit picture id");
         assert_eq!(length(&[0x80, 0x80, 1]), Some(3), "15 bit picture id");
         assert_eq!(length(&[0x20, 0x02, 9]), Some(3), "layers and TL0PICIDX");
-        assert_eq!(
-            vp9_descriptor(&[0x30, 0x02]).unwrap().spatial,
-            1,
-            "flexible: no TL0PICIDX"
-        );
-        assert_eq!(
-            length(&[0x50, 0x03, 0x05, 0x06]),
-            Some(4),
-            "three references"
-        );
-        assert_eq!(
-            length(&[0x50, 0x03, 0x05, 0x07]),
-            None,
-            "a fourth is forbidden"
-        );
+        assert_eq!(vp9_descriptor(&[0x30, 0x02]).unwrap().spatial, 1, "flexible: no TL0PICIDX");
+        assert_eq!(length(&[0x50, 0x03, 0x05, 0x06]), Some(4), "three references");
+        assert_eq!(length(&[0x50, 0x03, 0x05, 0x07]), None, "a fourth is forbidden");
         // Two layers with resolutions, a group of two pictures with one and no references.
         let structure = [0x02, 0x38, 1, 64, 0, 240, 2, 128, 1, 224, 2, 0x04, 1, 0x00];
         assert_eq!(length(&structure), Some(structure.len()));
@@ -315,13 +274,8 @@ mod tests {
         vp9.push(&[&[0x84, 1][..], &KEY[4..]].concat(), true, 7, 1);
         let unit = vp9.pop().unwrap();
         assert_eq!(unit.data, KEY);
-        let Some(Parameters::Vp9(parameters)) = unit.parameters else {
-            panic!("a key frame")
-        };
-        assert_eq!(
-            (parameters.width, parameters.height, parameters.bit_depth),
-            (320, 240, 8)
-        );
+        let Some(Parameters::Vp9(parameters)) = unit.parameters else { panic!("a key frame") };
+        assert_eq!((parameters.width, parameters.height, parameters.bit_depth), (320, 240, 8));
     }
 
     #[test]
@@ -330,10 +284,7 @@ mod tests {
         vp9.push(&[&[0x2c, 0x00, 0][..], &KEY].concat(), false, 7, 0);
         vp9.push(&[0x2c, 0x02, 0, 1, 2, 3], true, 7, 1);
         let data = vp9.pop().unwrap().data;
-        assert_eq!(
-            &data[KEY.len() + 3..],
-            [0xd9, 10, 0, 0, 0, 3, 0, 0, 0, 0xd9]
-        );
+        assert_eq!(&data[KEY.len() + 3..], [0xd9, 10, 0, 0, 0, 3, 0, 0, 0, 0xd9]);
     }
 
     #[test]

@@ -35,12 +35,7 @@ pub struct Walked {
 /// Walks bytes in memory.
 pub fn walk(bytes: &[u8]) -> Walked {
     // Reading from memory does not fail; where it would, nothing is whole.
-    walk_file(
-        &mut io::Cursor::new(bytes),
-        bytes.len() as u64,
-        Trust::Nothing,
-    )
-    .unwrap_or_default()
+    walk_file(&mut io::Cursor::new(bytes), bytes.len() as u64, Trust::Nothing).unwrap_or_default()
 }
 
 /// How far the walker trusts a file.
@@ -53,18 +48,11 @@ pub(crate) enum Trust {
 }
 
 /// Walks a file of `length` bytes.
-pub(crate) fn walk_file(
-    file: &mut (impl Read + Seek),
-    length: u64,
-    trust: Trust,
-) -> io::Result<Walked> {
+pub(crate) fn walk_file(file: &mut (impl Read + Seek), length: u64, trust: Trust) -> io::Result<Walked> {
     let mut walked = Walked::default();
     let mut scratch = Vec::new();
     let mut at = 0;
-    if let Some((b"free", size)) = box_at(file, 0, length)?
-        .as_ref()
-        .map(|(kind, size)| (kind, *size))
-    {
+    if let Some((b"free", size)) = box_at(file, 0, length)?.as_ref().map(|(kind, size)| (kind, *size)) {
         if size <= LARGEST_HEADER as u64 {
             read_box(file, 0, size, &mut scratch)?;
             walked.header = scratch.get(8..).and_then(read_header);
@@ -109,11 +97,7 @@ pub(crate) fn walk_file(
 }
 
 /// Kind and size of the box at `at`, if it lies wholly within `length`.
-fn box_at(
-    file: &mut (impl Read + Seek),
-    at: u64,
-    length: u64,
-) -> io::Result<Option<([u8; 4], u64)>> {
+fn box_at(file: &mut (impl Read + Seek), at: u64, length: u64) -> io::Result<Option<([u8; 4], u64)>> {
     if at.checked_add(8).is_none_or(|end| end > length) {
         return Ok(None);
     }
@@ -127,12 +111,7 @@ fn box_at(
     Ok(whole.then_some((kind, size)))
 }
 
-fn read_box(
-    file: &mut (impl Read + Seek),
-    at: u64,
-    size: u64,
-    into: &mut Vec<u8>,
-) -> io::Result<()> {
+fn read_box(file: &mut (impl Read + Seek), at: u64, size: u64, into: &mut Vec<u8>) -> io::Result<()> {
     file.seek(SeekFrom::Start(at))?;
     into.clear();
     into.resize(usize::try_from(size).unwrap_or(0), 0);
@@ -141,14 +120,7 @@ fn read_box(
 
 /// Index entry of a fragment whose `moof` is given, if it and its `mdat` agree on sizes.
 fn fragment(boxed: &MoofBox, offset: u64, moof: u64, mdat: u64) -> Option<FragmentIndex> {
-    let [
-        TrafBox {
-            tfdt_box: Some(tfdt),
-            trun_boxes,
-            ..
-        },
-    ] = &boxed.traf_boxes[..]
-    else {
+    let [TrafBox { tfdt_box: Some(tfdt), trun_boxes, .. }] = &boxed.traf_boxes[..] else {
         return None;
     };
     let [trun] = &trun_boxes[..] else { return None };
@@ -177,32 +149,15 @@ mod tests {
     use proptest::prelude::*;
 
     fn part() -> (Vec<u8>, Vec<u64>) {
-        let header = PartHeader {
-            number: 0,
-            epoch: 2,
-            timescale: 90_000,
-            codec: "avc1.42e01f".into(),
-            width: 320,
-            height: 240,
-        };
+        let header =
+            PartHeader { number: 0, epoch: 2, timescale: 90_000, codec: "avc1.42e01f".into(), width: 320, height: 240 };
         let mut bytes = Vec::new();
         write_header(&mut bytes, &header).unwrap();
         let mut ends = Vec::new();
         for n in 0..4u64 {
-            let sample = |i: u64, key| Sample {
-                at: n * 6000 + i * 3000,
-                duration: 3000,
-                size: 5,
-                key,
-            };
-            write_fragment(
-                &mut bytes,
-                n as u32,
-                &[sample(0, n % 2 == 0), sample(1, false)],
-                b"moof!mdat!",
-                &[],
-            )
-            .unwrap();
+            let sample = |i: u64, key| Sample { at: n * 6000 + i * 3000, duration: 3000, size: 5, key };
+            write_fragment(&mut bytes, n as u32, &[sample(0, n % 2 == 0), sample(1, false)], b"moof!mdat!", &[])
+                .unwrap();
             ends.push(bytes.len() as u64);
         }
         (bytes, ends)
@@ -214,20 +169,8 @@ mod tests {
         let walked = walk(&bytes);
         assert_eq!(walked.header.unwrap().epoch, 2);
         assert_eq!(walked.whole, bytes.len() as u64);
-        let keys: Vec<_> = walked
-            .fragments
-            .iter()
-            .map(|f| (f.start, f.duration, f.key))
-            .collect();
-        assert_eq!(
-            keys,
-            [
-                (0, 6000, true),
-                (6000, 6000, false),
-                (12_000, 6000, true),
-                (18_000, 6000, false)
-            ]
-        );
+        let keys: Vec<_> = walked.fragments.iter().map(|f| (f.start, f.duration, f.key)).collect();
+        assert_eq!(keys, [(0, 6000, true), (6000, 6000, false), (12_000, 6000, true), (18_000, 6000, false)]);
         assert_eq!(walked.fragments[1].offset, ends[0]);
     }
 

@@ -56,8 +56,7 @@ const NOTED_US: i64 = 500_000;
 /// Duration of a picture after which nothing came and before which nothing was: 1/30 s.
 const NOMINAL_US: i64 = 33_333;
 
-const _: () =
-    assert!(HOLE_VIDEO_US < PART_US && PART_US < PART_LIMIT_US && FRAGMENT_US < HOLE_VIDEO_US);
+const _: () = assert!(HOLE_VIDEO_US < PART_US && PART_US < PART_LIMIT_US && FRAGMENT_US < HOLE_VIDEO_US);
 
 /// Where the writer's facts, counts and live index go.
 pub(crate) struct Sink<'a> {
@@ -162,11 +161,7 @@ impl Writer {
 
     /// Slides may stand longer than a camera's pictures.
     pub(crate) fn set_slides(&mut self, slides: bool) {
-        self.hole_us = if slides {
-            HOLE_SLIDES_US
-        } else {
-            HOLE_VIDEO_US
-        };
+        self.hole_us = if slides { HOLE_SLIDES_US } else { HOLE_VIDEO_US };
     }
 
     /// Pictures are missing: the next ones cannot be decoded before a key frame.
@@ -190,12 +185,7 @@ impl Writer {
         self.pending.last_arrival_us = unit.arrival_us;
         // Units are bounded far below 4 GiB.
         let size = unit.data.len() as u32;
-        self.pending.samples.push(Sample {
-            at,
-            duration,
-            size,
-            key: unit.key,
-        });
+        self.pending.samples.push(Sample { at, duration, size, key: unit.key });
         self.pending.data.extend_from_slice(&unit.data);
     }
 
@@ -272,10 +262,7 @@ impl Writer {
 
     fn write(&mut self, sink: &mut Sink<'_>) -> Result<(), Error> {
         let Some(epoch) = &self.epoch else {
-            return Err(Error::Box {
-                what: "fragment",
-                why: "it has no epoch".into(),
-            });
+            return Err(Error::Box { what: "fragment", why: "it has no epoch".into() });
         };
         let header = |number| PartHeader {
             number,
@@ -303,20 +290,15 @@ impl Writer {
             &mut self.scratch,
         )?;
         let number = part.number();
-        sink.live
-            .append(sink.recording, &self.name, fragment, || -> PartIndex {
-                part_index(header(number), Vec::new(), String::new())
-            });
+        sink.live.append(sink.recording, &self.name, fragment, || -> PartIndex {
+            part_index(header(number), Vec::new(), String::new())
+        });
         Ok(())
     }
 
     /// Changes to the epoch of `parameters`; false if they cannot be written.
     fn enter_epoch(&mut self, parameters: &Parameters, sink: &mut Sink<'_>) -> bool {
-        if self
-            .epoch
-            .as_ref()
-            .is_some_and(|epoch| epoch.parameters == *parameters)
-        {
+        if self.epoch.as_ref().is_some_and(|epoch| epoch.parameters == *parameters) {
             return true;
         }
         let init = match init_segment(parameters) {
@@ -334,11 +316,7 @@ impl Writer {
             self.report_failure(&error, sink);
             return false;
         }
-        self.epoch = Some(Epoch {
-            number: self.next_epoch,
-            parameters: parameters.clone(),
-            init,
-        });
+        self.epoch = Some(Epoch { number: self.next_epoch, parameters: parameters.clone(), init });
         self.next_epoch += 1;
         true
     }
@@ -364,21 +342,13 @@ impl Writer {
     fn report_gap(&self, from: u64, to: u64, sink: &mut Sink<'_>) {
         let ms = |ticks| ticks_to_ms(ticks, self.rate as u32);
         let (name, recording) = (self.name.clone(), sink.recording);
-        (sink.facts)(Fact::Gap {
-            recording,
-            name,
-            from_ms: ms(from),
-            to_ms: ms(to),
-        });
+        (sink.facts)(Fact::Gap { recording, name, from_ms: ms(from), to_ms: ms(to) });
     }
 
     fn report_failure(&mut self, error: &Error, sink: &mut Sink<'_>) {
         if !self.failing {
             self.failing = true;
-            (sink.facts)(Fact::Failed {
-                recording: sink.recording,
-                why: error.to_string(),
-            });
+            (sink.facts)(Fact::Failed { recording: sink.recording, why: error.to_string() });
         }
     }
 }

@@ -9,9 +9,7 @@ use crate::live::LiveBoard;
 use crate::order::RecordingKey;
 
 /// A 320x240 VP9 key frame, as far as its header is read.
-const KEY: [u8; 13] = [
-    0x8c, 0x81, 0x23, 0x82, 0x49, 0x83, 0x42, 0x20, 0x13, 0xf0, 0x0e, 0xf0, 0x00,
-];
+const KEY: [u8; 13] = [0x8c, 0x81, 0x23, 0x82, 0x49, 0x83, 0x42, 0x20, 0x13, 0xf0, 0x0e, 0xf0, 0x00];
 /// A predicted frame.
 const DELTA: [u8; 6] = [0xcc, 0x81, 0x23, 0x86, 1, 2];
 
@@ -43,12 +41,7 @@ impl Bench {
         let facts = &mut self.facts;
         let mut push = |fact| facts.push(fact);
         let recording = RecordingKey(uuid::Uuid::nil());
-        let mut sink = Sink {
-            recording,
-            facts: &mut push,
-            live: &self.live,
-            dropped: &mut self.dropped,
-        };
+        let mut sink = Sink { recording, facts: &mut push, live: &self.live, dropped: &mut self.dropped };
         act(&mut self.track, &self.clock, &mut sink)
     }
 
@@ -58,13 +51,7 @@ impl Bench {
         bytes.extend_from_slice(&time.to_be_bytes());
         bytes.extend_from_slice(&7u32.to_be_bytes());
         bytes.extend_from_slice(payload);
-        let incoming = Incoming {
-            session: 1,
-            slides: false,
-            arrival_us,
-            level: None,
-            bytes: &bytes,
-        };
+        let incoming = Incoming { session: 1, slides: false, arrival_us, level: None, bytes: &bytes };
         self.with(|track, clock, sink| {
             track.packet(&incoming, Some(clock), sink);
             track.tick(arrival_us, Some(clock), sink);
@@ -72,8 +59,7 @@ impl Bench {
     }
 
     fn report(&mut self, ntp_us: i64, rtp: u32, arrival_us: i64, trip_us: i64) {
-        let ntp =
-            ((ntp_us as u64 / 1_000_000) << 32) | (((ntp_us as u64 % 1_000_000) << 32) / 1_000_000);
+        let ntp = ((ntp_us as u64 / 1_000_000) << 32) | (((ntp_us as u64 % 1_000_000) << 32) / 1_000_000);
         self.clock.observe(ntp, arrival_us, Some(trip_us));
         self.track.report(1, 7, ntp, rtp);
     }
@@ -82,28 +68,17 @@ impl Bench {
     fn finish(&mut self) -> Vec<(u64, u64, bool)> {
         self.with(|track, clock, sink| track.finish(Some(clock), sink));
         let parts = self.facts.iter().filter_map(|fact| match fact {
-            Fact::PartClosed(PartFact { index_json, .. }) => {
-                serde_json::from_str::<PartIndex>(index_json).ok()
-            }
+            Fact::PartClosed(PartFact { index_json, .. }) => serde_json::from_str::<PartIndex>(index_json).ok(),
             _ => None,
         });
-        parts
-            .flat_map(|part| part.fragments)
-            .map(|f| (f.start, f.end(), f.key))
-            .collect()
+        parts.flat_map(|part| part.fragments).map(|f| (f.start, f.end(), f.key)).collect()
     }
 }
 
 /// Fragments of one run follow each other without a hole.
 fn sum(fragments: &[(u64, u64, bool)]) -> u64 {
-    assert!(
-        fragments.windows(2).all(|pair| pair[0].1 == pair[1].0),
-        "a hole or an overlap"
-    );
-    fragments
-        .iter()
-        .map(|fragment| fragment.1 - fragment.0)
-        .sum()
+    assert!(fragments.windows(2).all(|pair| pair[0].1 == pair[1].0), "a hole or an overlap");
+    fragments.iter().map(|fragment| fragment.1 - fragment.0).sum()
 }
 
 /// 500 ppm of five minutes; and once, when the first report takes the path's delay out, that delay.
@@ -210,12 +185,7 @@ fn a_picture_held_back_is_written_with_the_time_of_its_successor() {
     bench.packet(1, 0, 1_000_000, &KEY);
     // A still screen: one picture a second.
     for n in 1..6u32 {
-        bench.packet(
-            1 + n as u16,
-            n * 90_000,
-            1_000_000 + i64::from(n) * 1_000_000,
-            &DELTA,
-        );
+        bench.packet(1 + n as u16, n * 90_000, 1_000_000 + i64::from(n) * 1_000_000, &DELTA);
     }
     let fragments = bench.finish();
     assert_eq!(fragments.first().map(|f| f.0), Some(90_000));
@@ -232,11 +202,7 @@ fn a_picture_that_stands_too_long_ends_the_run_and_a_key_frame_is_wanted() {
     let fragments = bench.finish();
     assert_eq!(fragments.len(), 2);
     assert_eq!((fragments[1].0 / 90, fragments[1].2), (6555, true));
-    let gap = bench
-        .facts
-        .iter()
-        .find(|fact| matches!(fact, Fact::Gap { .. }))
-        .unwrap();
+    let gap = bench.facts.iter().find(|fact| matches!(fact, Fact::Gap { .. })).unwrap();
     assert!(matches!(gap, Fact::Gap { to_ms: 6556, .. }), "{gap:?}");
 }
 
@@ -250,40 +216,23 @@ fn key_frames_are_asked_for_every_four_seconds_and_at_once_after_a_loss() {
             let payload: &[u8] = if n == 0 || n == 30 { &KEY } else { &DELTA };
             bench.packet(n, u32::from(n) * 6000, i64::from(n) * 66_667, payload);
         }
-        let wanted = bench
-            .facts
-            .iter()
-            .filter(|fact| matches!(fact, Fact::KeyFrameWanted { .. }))
-            .count();
+        let wanted = bench.facts.iter().filter(|fact| matches!(fact, Fact::KeyFrameWanted { .. })).count();
         if wanted > asked.len() {
             asked.push(n);
         }
     }
     // The hole is given up after 500 ms; the regular request comes 4 s after the last key frame and goes on.
     assert_eq!(asked[..2], [24, 90]);
-    assert!(
-        asked.windows(2).all(|pair| pair[1] - pair[0] >= 7),
-        "{asked:?}"
-    );
+    assert!(asked.windows(2).all(|pair| pair[1] - pair[0] >= 7), "{asked:?}");
 }
 
 #[test]
 fn a_track_that_falls_silent_is_closed_and_its_run_ends() {
     let mut bench = Bench::new(Media::Opus { channels: 1 });
     for n in 0..100u16 {
-        bench.packet(
-            n,
-            u32::from(n) * 960,
-            i64::from(n) * 20_000,
-            &[0x08, 1, 2, 3],
-        );
+        bench.packet(n, u32::from(n) * 960, i64::from(n) * 20_000, &[0x08, 1, 2, 3]);
     }
-    let part = |bench: &Bench| {
-        bench
-            .facts
-            .iter()
-            .any(|fact| matches!(fact, Fact::PartClosed(_)))
-    };
+    let part = |bench: &Bench| bench.facts.iter().any(|fact| matches!(fact, Fact::PartClosed(_)));
     bench.with(|track, clock, sink| track.tick(5_000_000, Some(clock), sink));
     assert!(!part(&bench));
     let posted = |bench: &Bench| bench.live.read(RecordingKey(uuid::Uuid::nil())).remove(0);

@@ -1,8 +1,7 @@
 //! The writer's video side: places pictures in time, begins fragments and runs with key frames.
 
 use super::{
-    FRAGMENT_BYTES, FRAGMENT_SAMPLES, FRAGMENT_US, NOMINAL_US, NOTED_US, PART_LIMIT_US, PART_US,
-    Sink, Writer,
+    FRAGMENT_BYTES, FRAGMENT_SAMPLES, FRAGMENT_US, NOMINAL_US, NOTED_US, PART_LIMIT_US, PART_US, Sink, Writer,
 };
 use crate::clock::us_to_ticks;
 use crate::part::OpenPart;
@@ -94,11 +93,7 @@ impl Writer {
         {
             return false;
         }
-        let age = self
-            .part
-            .as_ref()
-            .and_then(OpenPart::start)
-            .map_or(0, |start| at.saturating_sub(start));
+        let age = self.part.as_ref().and_then(OpenPart::start).map_or(0, |start| at.saturating_sub(start));
         if age >= self.ticks(PART_LIMIT_US) as u64
             || self.part.as_ref().is_some_and(OpenPart::full)
             || (unit.key && age >= self.ticks(PART_US) as u64)

@@ -1,8 +1,8 @@
 //! The writer's sound side: follows lesson time in whole frames.
 
 use super::{
-    FRAGMENT_SAMPLES, FRAGMENT_US, HOLE_SILENCE_US, HOLE_SOUND_US, LEAVE_OUT_EVERY, PART_US,
-    SOUND_TOLERANCE_US, Sink, Writer,
+    FRAGMENT_SAMPLES, FRAGMENT_US, HOLE_SILENCE_US, HOLE_SOUND_US, LEAVE_OUT_EVERY, PART_US, SOUND_TOLERANCE_US, Sink,
+    Writer,
 };
 use crate::opus::OpusPacket;
 use crate::part::OpenPart;
@@ -10,24 +10,14 @@ use crate::unit::Unit;
 
 impl Writer {
     /// Takes in a sound packet whose time is `target` ticks by the clocks.
-    pub(crate) fn sound(
-        &mut self,
-        unit: &Unit,
-        opus: &OpusPacket,
-        target: i64,
-        sink: &mut Sink<'_>,
-    ) {
+    pub(crate) fn sound(&mut self, unit: &Unit, opus: &OpusPacket, target: i64, sink: &mut Sink<'_>) {
         let Ok(wanted) = u64::try_from(target) else {
             sink.dropped.malformed += 1;
             return;
         };
         let duration = i64::from(opus.duration);
         let tolerance = self.ticks(SOUND_TOLERANCE_US).max(duration);
-        let hole = self.ticks(if self.silent {
-            HOLE_SILENCE_US
-        } else {
-            HOLE_SOUND_US
-        });
+        let hole = self.ticks(if self.silent { HOLE_SILENCE_US } else { HOLE_SOUND_US });
         self.silent = opus.silent;
         self.since_left_out = self.since_left_out.saturating_add(1);
         let mut at = match self.end {
@@ -47,11 +37,7 @@ impl Writer {
             self.report_gap(at, wanted, sink);
             at = wanted;
         } else if off >= tolerance {
-            let filler = Unit {
-                data: opus.concealment.to_vec(),
-                parameters: unit.parameters.clone(),
-                ..*unit
-            };
+            let filler = Unit { data: opus.concealment.to_vec(), parameters: unit.parameters.clone(), ..*unit };
             for _ in 0..off / i64::from(opus.frame) {
                 self.append_sound(&filler, at, opus.frame, sink);
                 at += u64::from(opus.frame);
@@ -88,9 +74,7 @@ impl Writer {
             }
             let start = self.part.as_ref().and_then(OpenPart::start);
             let full = self.part.as_ref().is_some_and(OpenPart::full);
-            if full
-                || start.is_some_and(|start| at.saturating_sub(start) >= self.ticks(PART_US) as u64)
-            {
+            if full || start.is_some_and(|start| at.saturating_sub(start) >= self.ticks(PART_US) as u64) {
                 self.close_part(false, sink);
             }
             if self.part.is_none() {

@@ -1,10 +1,6 @@
 //! What the tests of this crate share: clips made by ffmpeg, RTP packets made of them, a recorder to feed.
 
-#![allow(
-    dead_code,
-    unreachable_pub,
-    reason = "each test binary uses a part of it"
-)]
+#![allow(dead_code, unreachable_pub, reason = "each test binary uses a part of it")]
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -26,10 +22,7 @@ pub struct Clip {
 
 /// Runs a program that must succeed; its standard output.
 pub fn run(program: &str, arguments: &[&str]) -> String {
-    let output = Command::new(program)
-        .args(arguments)
-        .output()
-        .unwrap_or_else(|error| panic!("{program}: {error}"));
+    let output = Command::new(program).args(arguments).output().unwrap_or_else(|error| panic!("{program}: {error}"));
     let errors = String::from_utf8_lossy(&output.stderr);
     assert!(output.status.success(), "{program} {arguments:?}: {errors}");
     assert_eq!(errors.trim(), "", "{program} {arguments:?} complains");
@@ -51,10 +44,7 @@ pub fn h264_clip(folder: &Path, size: &str, rate: u32, seconds: u32) -> Clip {
          -preset ultrafast -g {} -keyint_min 1 -sc_threshold 0 -bsf:v h264_metadata=aud=insert -f h264",
         rate * 4
     );
-    let bytes = ffmpeg(
-        &arguments,
-        &folder.join(format!("{size}-{rate}-{seconds}.h264")),
-    );
+    let bytes = ffmpeg(&arguments, &folder.join(format!("{size}-{rate}-{seconds}.h264")));
     // Access unit delimiters (NAL type 9) separate the frames.
     let mut frames: Vec<Vec<u8>> = Vec::new();
     for nal in nals(&bytes) {
@@ -67,24 +57,13 @@ pub fn h264_clip(folder: &Path, size: &str, rate: u32, seconds: u32) -> Clip {
         }
     }
     assert_eq!(frames.len(), (rate * seconds) as usize);
-    Clip {
-        media: Media::H264,
-        frames,
-        ticks: 90_000 / rate,
-    }
+    Clip { media: Media::H264, frames, ticks: 90_000 / rate }
 }
 
 /// NAL units of an Annex B stream.
 fn nals(bytes: &[u8]) -> Vec<&[u8]> {
-    let starts: Vec<usize> = (0..bytes.len() - 3)
-        .filter(|&i| bytes[i..i + 3] == [0, 0, 1])
-        .map(|i| i + 3)
-        .collect();
-    let ends = starts
-        .iter()
-        .skip(1)
-        .map(|start| start - 3)
-        .chain([bytes.len()]);
+    let starts: Vec<usize> = (0..bytes.len() - 3).filter(|&i| bytes[i..i + 3] == [0, 0, 1]).map(|i| i + 3).collect();
+    let ends = starts.iter().skip(1).map(|start| start - 3).chain([bytes.len()]);
     starts
         .iter()
         .zip(ends)
@@ -102,27 +81,19 @@ pub fn vp9_clip(folder: &Path, size: &str, rate: u32, seconds: u32) -> Clip {
          -cpu-used 8 -lag-in-frames 0 -auto-alt-ref 0 -error-resilient 1 -b:v 400k -g {} -f ivf",
         rate * 4
     );
-    let bytes = ffmpeg(
-        &arguments,
-        &folder.join(format!("{size}-{rate}-{seconds}.ivf")),
-    );
+    let bytes = ffmpeg(&arguments, &folder.join(format!("{size}-{rate}-{seconds}.ivf")));
     let (mut frames, mut at) = (Vec::new(), 32);
     while at < bytes.len() {
         let size = u32::from_le_bytes(*bytes[at..].first_chunk().unwrap()) as usize;
         frames.push(bytes[at + 12..at + 12 + size].to_vec());
         at += 12 + size;
     }
-    Clip {
-        media: Media::Vp9,
-        frames,
-        ticks: 90_000 / rate,
-    }
+    Clip { media: Media::Vp9, frames, ticks: 90_000 / rate }
 }
 
 /// Opus, 20 ms packets of a 440 Hz tone.
 pub fn opus_clip(folder: &Path, seconds: u32) -> Clip {
-    let arguments =
-        format!("-f lavfi -i sine=440:r=48000 -t {seconds} -ac 1 -c:a libopus -b:a 32k -f ogg");
+    let arguments = format!("-f lavfi -i sine=440:r=48000 -t {seconds} -ac 1 -c:a libopus -b:a 32k -f ogg");
     let bytes = ffmpeg(&arguments, &folder.join(format!("{seconds}.opus")));
     // RFC 3533: packets are runs of lacing values, a value below 255 ends one.
     let (mut packets, mut packet, mut at) = (Vec::new(), Vec::new(), 0);
@@ -139,11 +110,7 @@ pub fn opus_clip(folder: &Path, seconds: u32) -> Clip {
     }
     // The first two packets are OpusHead and OpusTags.
     packets.drain(..2);
-    Clip {
-        media: Media::Opus { channels: 1 },
-        frames: packets,
-        ticks: 960,
-    }
+    Clip { media: Media::Opus { channels: 1 }, frames: packets, ticks: 960 }
 }
 
 /// One frame as RTP payloads with their markers.
@@ -156,15 +123,9 @@ pub fn payloads(media: Media, frame: &[u8]) -> Vec<Vec<u8>> {
             let chunks: Vec<&[u8]> = frame.chunks(MTU).collect();
             let last = chunks.len() - 1;
             let head = |i: usize| {
-                0x80 | if key { 0 } else { 0x40 }
-                    | if i == 0 { 8 } else { 0 }
-                    | if i == last { 4 } else { 0 }
+                0x80 | if key { 0 } else { 0x40 } | if i == 0 { 8 } else { 0 } | if i == last { 4 } else { 0 }
             };
-            chunks
-                .iter()
-                .enumerate()
-                .map(|(i, chunk)| [&[head(i), 0x81, 0x23][..], chunk].concat())
-                .collect()
+            chunks.iter().enumerate().map(|(i, chunk)| [&[head(i), 0x81, 0x23][..], chunk].concat()).collect()
         }
         Media::H264 => {
             let (mut out, mut sets, mut rest) = (Vec::new(), vec![0x78], frame);
@@ -188,13 +149,7 @@ pub fn payloads(media: Media, frame: &[u8]) -> Vec<Vec<u8>> {
                 for (i, chunk) in chunks.iter().enumerate() {
                     let start = if i == 0 { 0x80 } else { 0 };
                     let end = if i + 1 == chunks.len() { 0x40 } else { 0 };
-                    out.push(
-                        [
-                            &[nal[0] & 0xe0 | 28, start | end | nal[0] & 0x1f][..],
-                            chunk,
-                        ]
-                        .concat(),
-                    );
+                    out.push([&[nal[0] & 0xe0 | 28, start | end | nal[0] & 0x1f][..], chunk].concat());
                 }
             }
             out
@@ -225,13 +180,7 @@ pub struct Publisher {
 impl Publisher {
     pub fn new(track: u128) -> Self {
         // Near the wrap of both counters, so that every test crosses it.
-        Publisher {
-            track: TrackKey(track),
-            session: 1,
-            ssrc: 7,
-            sequence: 65_500,
-            time: u32::MAX - 90_000,
-        }
+        Publisher { track: TrackKey(track), session: 1, ssrc: 7, sequence: 65_500, time: u32::MAX - 90_000 }
     }
 }
 
@@ -249,29 +198,11 @@ impl Studio {
     /// Starts a recording under `root`, `at_ms` into the lesson.
     pub fn open(root: &Path, recording: RecordingKey, at_ms: i64) -> Studio {
         let (sender, facts) = channel();
-        let handle = Recorder::spawn(
-            Config::new(root),
-            Box::new(move |fact| drop(sender.send(fact))),
-        )
-        .unwrap();
+        let handle = Recorder::spawn(Config::new(root), Box::new(move |fact| drop(sender.send(fact)))).unwrap();
         let base = now();
         let now_wall_ms = STARTED_MS + at_ms;
-        handle
-            .order(Order::Start {
-                recording,
-                started_wall_ms: STARTED_MS,
-                now_wall_ms,
-                now: base,
-            })
-            .unwrap();
-        Studio {
-            handle,
-            root: root.to_owned(),
-            recording,
-            base,
-            facts,
-            seen: Vec::new(),
-        }
+        handle.order(Order::Start { recording, started_wall_ms: STARTED_MS, now_wall_ms, now: base }).unwrap();
+        Studio { handle, root: root.to_owned(), recording, base, facts, seen: Vec::new() }
     }
 
     pub fn new(root: &Path) -> Studio {
@@ -292,19 +223,12 @@ impl Studio {
         let first = frames.start;
         for n in frames {
             let ticks = u64::from(clip.ticks) * (n - first) as u64;
-            let arrival =
-                self.base + at + Duration::from_micros(ticks * 1_000_000 / u64::from(rate));
+            let arrival = self.base + at + Duration::from_micros(ticks * 1_000_000 / u64::from(rate));
             let payloads = payloads(clip.media, &clip.frames[n]);
             let count = payloads.len();
             for (i, payload) in payloads.iter().enumerate() {
                 let marker = i + 1 == count && clip.media.is_video();
-                let bytes = rtp(
-                    publisher.sequence,
-                    publisher.time,
-                    publisher.ssrc,
-                    marker,
-                    payload,
-                );
+                let bytes = rtp(publisher.sequence, publisher.time, publisher.ssrc, marker, payload);
                 publisher.sequence = publisher.sequence.wrapping_add(1);
                 if keep(n, i) {
                     batch.push(self.packet(clip.media, publisher, arrival), &bytes);
@@ -312,9 +236,7 @@ impl Studio {
             }
             publisher.time = publisher.time.wrapping_add(clip.ticks);
             if batch.bytes.len() > 50_000 {
-                self.handle
-                    .order(Order::Batch(std::mem::take(&mut batch)))
-                    .unwrap();
+                self.handle.order(Order::Batch(std::mem::take(&mut batch))).unwrap();
                 batch = self.handle.spare().unwrap_or_default();
             }
         }
@@ -336,12 +258,7 @@ impl Studio {
 
     /// Stops the recording and returns all facts.
     pub fn stop(mut self) -> Vec<Fact> {
-        self.handle
-            .order(Order::Stop {
-                recording: self.recording,
-                now: self.base,
-            })
-            .unwrap();
+        self.handle.order(Order::Stop { recording: self.recording, now: self.base }).unwrap();
         self.handle.shutdown();
         self.seen.extend(self.facts.try_iter());
         self.seen
@@ -350,10 +267,7 @@ impl Studio {
     /// Waits for a fact.
     pub fn wait(&mut self, found: impl Fn(&Fact) -> bool) -> Fact {
         loop {
-            let fact = self
-                .facts
-                .recv_timeout(Duration::from_secs(20))
-                .expect("the fact in time");
+            let fact = self.facts.recv_timeout(Duration::from_secs(20)).expect("the fact in time");
             self.seen.push(fact.clone());
             if found(&fact) {
                 return fact;
@@ -365,61 +279,35 @@ impl Studio {
     pub fn served(&mut self) {
         let other = RecordingKey(Uuid::nil());
         let nil = self.root.join(Uuid::nil().to_string());
-        let start = |now_wall_ms| Order::Start {
-            recording: other,
-            started_wall_ms: 0,
-            now_wall_ms,
-            now: self.base,
-        };
+        let start = |now_wall_ms| Order::Start { recording: other, started_wall_ms: 0, now_wall_ms, now: self.base };
         self.handle.order(start(0)).unwrap();
-        self.handle
-            .order(Order::Stop {
-                recording: other,
-                now: self.base,
-            })
-            .unwrap();
+        self.handle.order(Order::Stop { recording: other, now: self.base }).unwrap();
         self.wait(|fact| matches!(fact, Fact::Finished { recording, .. } if *recording == other));
         std::fs::remove_dir_all(nil).unwrap();
     }
 }
 
-#[allow(
-    clippy::disallowed_methods,
-    reason = "a test's driver reads the clock once"
-)]
+#[allow(clippy::disallowed_methods, reason = "a test's driver reads the clock once")]
 pub fn now() -> Instant {
     Instant::now()
 }
 
 /// The parts among facts, by track and number.
 pub fn parts(facts: &[Fact]) -> Vec<PartFact> {
-    let mut parts: Vec<PartFact> = facts
-        .iter()
-        .filter_map(|f| {
-            if let Fact::PartClosed(part) = f {
-                Some(part.clone())
-            } else {
-                None
-            }
-        })
-        .collect();
+    let mut parts: Vec<PartFact> =
+        facts.iter().filter_map(|f| if let Fact::PartClosed(part) = f { Some(part.clone()) } else { None }).collect();
     parts.sort_by_key(|part| (part.name.clone(), part.number));
     parts
 }
 
 /// The indexes of parts.
 pub fn indexes(parts: &[PartFact]) -> Vec<PartIndex> {
-    parts
-        .iter()
-        .map(|part| serde_json::from_str(&part.index_json).unwrap())
-        .collect()
+    parts.iter().map(|part| serde_json::from_str(&part.index_json).unwrap()).collect()
 }
 
 /// Init and parts of one epoch of a track as one file, the way a player sees them.
 pub fn joined(root: &Path, parts: &[PartFact], epoch: u32) -> PathBuf {
-    let folder = root
-        .join(parts[0].recording.0.to_string())
-        .join(&parts[0].name);
+    let folder = root.join(parts[0].recording.0.to_string()).join(&parts[0].name);
     let mut bytes = std::fs::read(folder.join(format!("init-{epoch}.mp4"))).unwrap();
     for part in parts.iter().filter(|part| part.epoch == epoch) {
         bytes.extend(std::fs::read(folder.join(format!("part-{}.m4s", part.number))).unwrap());
@@ -432,22 +320,10 @@ pub fn joined(root: &Path, parts: &[PartFact], epoch: u32) -> PathBuf {
 /// Decodes a file without an error; frames and seconds (first to end of last).
 pub fn decode(path: &Path) -> (usize, f64) {
     let path = path.to_str().unwrap();
-    run(
-        "ffmpeg",
-        &["-v", "warning", "-xerror", "-i", path, "-f", "null", "-"],
-    );
+    run("ffmpeg", &["-v", "warning", "-xerror", "-i", path, "-f", "null", "-"]);
     let probe = run(
         "ffprobe",
-        &[
-            "-v",
-            "error",
-            "-count_frames",
-            "-show_entries",
-            "frame=pts_time,duration_time",
-            "-of",
-            "csv=p=0",
-            path,
-        ],
+        &["-v", "error", "-count_frames", "-show_entries", "frame=pts_time,duration_time", "-of", "csv=p=0", path],
     );
     let frames: Vec<(f64, f64)> = probe
         .lines()
