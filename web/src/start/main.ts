@@ -1,4 +1,4 @@
 import { start } from '../ui/mount';
-import Page from './Page.svelte';
+import Start from './Start.svelte';
 
-start(Page, 'start.title');
+start(Start, 'start.title');

@@ -206,4 +206,21 @@ export const en: Record<keyof typeof zh, string> = {
   'sample.4.line': 'One line for each classroom',
 
   'start.title': 'Tongke demo',
+
+  'start.heading': 'One lesson, town and villages together',
+  'start.lead': 'A demo district: one town school, three village classrooms. Open the pages below and play a whole lesson by yourself: teach, listen in three rooms, raise hands, call a room on stage, hear the bell, watch the recording. No camera needed; a drawn picture stands in.',
+  'start.to.bell': 'to the bell at {{time}}',
+  'start.running': 'to the bell; class is on',
+  'start.over': 'Over',
+  'start.over.text': 'The recording is in the library',
+  'start.map': 'Map of the demo district: the town school and the village classrooms, joined by one lesson',
+  'start.urban': 'Town school',
+  'start.teacher': 'Teacher',
+  'start.teacher.text': 'The console: start, share, call',
+  'start.display.text': '{{school}} · display',
+  'start.admin': 'Administration',
+  'start.admin.text': 'Today’s lessons, rooms, displays, timetable',
+  'start.library': 'Library',
+  'start.library.text': 'Recordings, ready at the bell',
+  'start.hint': 'Each button opens a new tab. Begin with the teacher, open some displays, then press Space on a display to raise its hand.',
 };

@@ -204,4 +204,21 @@ export const zh = {
   'sample.4.line': '每个教室轮流唱一句',
 
   'start.title': '同课演示',
+
+  'start.heading': '城里的课堂，村小一起上',
+  'start.lead': '这是一个演示学区：一所城里小学，三间乡村教室。打开下面的页面，一个人就能走完一节课：老师上课、三间教室听课、举手、上台、下课、看录像。没有摄像头也行，会用替身画面代替。',
+  'start.to.bell': '后上课（{{time}} 打铃）',
+  'start.running': '后下课，正在上课',
+  'start.over': '已下课',
+  'start.over.text': '录像在课程库里',
+  'start.map': '演示学区地图：城里小学与乡村教室由同一节课相连',
+  'start.urban': '城里小学',
+  'start.teacher': '主讲教师',
+  'start.teacher.text': '上课台：开始、共享、上台',
+  'start.display.text': '{{school}} · 教室大屏',
+  'start.admin': '管理',
+  'start.admin.text': '今日课堂、教室、大屏、排课',
+  'start.library': '课程库',
+  'start.library.text': '下课就能看的录像',
+  'start.hint': '每个按钮打开一个新标签页。建议先开教师页，再开几块大屏，然后在大屏上按空格键举手。',
 } as const;
