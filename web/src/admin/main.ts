@@ -1,4 +1,4 @@
 import { start } from '../ui/mount';
-import Page from './Page.svelte';
+import Admin from './Admin.svelte';
 
-start(Page, 'start.title');
+start(Admin, 'admin.title');

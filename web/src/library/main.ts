@@ -1,4 +1,4 @@
 import { start } from '../ui/mount';
-import Page from './Page.svelte';
+import Library from './Library.svelte';
 
-start(Page, 'start.title');
+start(Library, 'library.title');
