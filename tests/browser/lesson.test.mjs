@@ -34,7 +34,7 @@ async function callOnStage(school, seats, index) {
 /** Everything from the join to the library, in the order in which it happens. */
 async function wholeLesson(t, name, engines) {
   const school = await holdLesson(t, name, { engines });
-  const { teacher, displays, line, demo } = school;
+  const { teacher, displays, line } = school;
   const lesson = await school.lesson();
   const seats = await seatsOfRooms(school);
 
@@ -104,7 +104,7 @@ async function wholeLesson(t, name, engines) {
   });
 
   await t.test('a display cut off for ten seconds is back by itself in its seat', async () => {
-    const before = (await displays[0].evaluate(() => window.__tongke.state)) && seats[0];
+    const { seat: before } = await stateOf(displays[0]);
     line.cut();
     const cut_ms = Date.now();
     await until('ten seconds of silence', () => Date.now() - cut_ms >= 10_000, 11_000);
@@ -112,6 +112,8 @@ async function wholeLesson(t, name, engines) {
     const healed_ms = Date.now();
     await showsTeacher(school, displays[0], 20_000);
     say(`back ${Date.now() - healed_ms} ms after the line`);
+    assert.equal((await stateOf(displays[0])).seat, before);
+    assert.equal(before, seats[0]);
     await seatIsOnce(school, before, ROOMS[0]);
   });
 
@@ -120,6 +122,7 @@ async function wholeLesson(t, name, engines) {
     await displays[1].reload();
     await showsTeacher(school, displays[1], 20_000);
     say(`back ${Date.now() - reloaded_ms} ms after the reload began`);
+    assert.equal((await stateOf(displays[1])).seat, seats[1]);
     await seatIsOnce(school, seats[1], ROOMS[1]);
   });
 
@@ -134,7 +137,6 @@ async function wholeLesson(t, name, engines) {
   });
 
   await t.test('the lesson plays in the library', () => playsInLibrary(school, { engines, say }));
-  void demo;
 }
 
 /** The teacher's page shows this seat once, taken. */

@@ -2,11 +2,13 @@
 // of ffmpeg, fragments of ffmpeg. Run by hand when a format is added: node tests/fuzz/seeds.mjs
 import { execFileSync, spawn } from 'node:child_process';
 import { createSocket } from 'node:dgram';
+import { createServer } from 'node:http';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { chromiumSeat, firefoxSeat } from '../browser/lib/browsers.mjs';
+import { FOREIGN_DIR, PYTHON } from '../browser/lib/places.mjs';
 import { serveSlides } from '../browser/lib/slides.mjs';
 
 const CORPUS = join(dirname(fileURLToPath(import.meta.url)), 'corpus');
@@ -56,6 +58,24 @@ async function offers() {
     await seat.close();
   }
   await site.close();
+}
+
+/** What the Python programs post, caught by a server that refuses it. */
+async function foreignOffers() {
+  let body = '';
+  const server = createServer((request, response) => {
+    request.on('data', (bytes) => { body += bytes; });
+    request.on('end', () => response.writeHead(503).end());
+  });
+  await new Promise((done) => server.listen(0, '127.0.0.1', done));
+  for (const [name, program] of [['aiortc-whip', 'whip_publish.py'], ['aiortc-whep', 'whep_receive.py']]) {
+    body = '';
+    const child = spawn(PYTHON, [join(FOREIGN_DIR, program), '--url', `http://127.0.0.1:${server.address().port}/x`, '--token', 'x'],
+      { stdio: 'ignore' });
+    await new Promise((done) => child.on('close', done));
+    put('fuzz_offer', `${name}.sdp`, body);
+  }
+  server.close();
 }
 
 /** Packets that ffmpeg sends in two seconds of one codec, RTP and RTCP. */
@@ -169,5 +189,6 @@ function fragments() {
 }
 
 await offers();
+await foreignOffers();
 await media();
 fragments();

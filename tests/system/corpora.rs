@@ -56,3 +56,25 @@ fn vp9_payloads() {
 fn recording_parts() {
     replay("fuzz_walk", parsers::walk);
 }
+
+#[test]
+fn offers_of_real_clients_fit_their_roles() {
+    use tongke::media::sdp::{Offer, fit};
+    use tongke_signaling::command::SessionRole;
+
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fuzz/corpus/fuzz_offer");
+    for (role, name) in [
+        (SessionRole::Teacher, "teacher"),
+        (SessionRole::InteractiveRoom, "room"),
+        (SessionRole::TerminalRoom, "terminal"),
+        (SessionRole::Whep, "whep"),
+        (SessionRole::Whip { screen: false }, "whip"),
+    ] {
+        for client in ["chromium", "firefox", "aiortc"] {
+            let path = folder.join(format!("{client}-{name}.sdp"));
+            let Ok(text) = std::fs::read_to_string(&path) else { continue };
+            let offer = Offer::parse(&text).unwrap_or_else(|refusal| panic!("{client} {name}: {refusal:?}"));
+            fit(&offer, role).unwrap_or_else(|refusal| panic!("{client} {name}: {refusal:?}"));
+        }
+    }
+}

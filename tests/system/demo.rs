@@ -143,6 +143,18 @@ impl Events {
         self.0.send(Message::text(message.to_string())).unwrap();
     }
 
+    /// Tells the server something it must close the stream for; does it?
+    pub(crate) fn is_closed_after(&mut self, message: &Value) -> bool {
+        let end = now() + Duration::from_secs(15);
+        // The server may hang up while the message is still being written.
+        let written = self.0.send(Message::text(message.to_string()));
+        written.is_err()
+            || std::iter::repeat_with(|| self.0.read()).take_while(|_| now() < end).any(|read| match read {
+                Ok(message) => message.is_close(),
+                Err(_) => true,
+            })
+    }
+
     /// Reads on until a message fits.
     pub(crate) fn until(&mut self, what: &str, fits: impl Fn(&Value) -> bool) -> Value {
         let end = now() + Duration::from_secs(15);
@@ -158,7 +170,8 @@ impl Events {
     }
 }
 
-fn agent() -> ureq::Agent {
+/// A blocking HTTP client that gives every status as an answer.
+pub(crate) fn agent() -> ureq::Agent {
     ureq::Agent::config_builder()
         .http_status_as_error(false)
         .timeout_global(Some(Duration::from_secs(15)))
