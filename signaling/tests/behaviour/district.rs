@@ -30,7 +30,15 @@ impl Shelf for Folder {
         if parts.is_empty() { vec![] } else { vec![RunRow { start_ms: parts[0].start_ms, duration_ms }] }
     }
 
-    fn playlist(&self, _: RecordingId, _: &str, parts: &[PartRow], run: usize, uri: &dyn Fn(&str) -> String, ended: bool) -> Option<String> {
+    fn playlist(
+        &self,
+        _: RecordingId,
+        _: &str,
+        parts: &[PartRow],
+        run: usize,
+        uri: &dyn Fn(&str) -> String,
+        ended: bool,
+    ) -> Option<String> {
         (run == 0).then(|| {
             let files: Vec<_> = parts.iter().map(|p| uri(&format!("part-{}.m4s", p.number))).collect();
             format!("#EXTM3U\n{}\nended={ended}\n", files.join("\n"))
@@ -188,7 +196,8 @@ impl District {
         let lesson = self.display(0).get(&format!("/api/lessons/{}", self.facts.lesson)).await;
         let rooms = lesson.body["rooms"].as_array().unwrap().clone();
         // By village, as the seed made them.
-        let mut rooms: Vec<_> = rooms.iter().map(|r| (r["room"]["name"].to_string(), r["seat"].as_str().unwrap().to_owned())).collect();
+        let mut rooms: Vec<_> =
+            rooms.iter().map(|r| (r["room"]["name"].to_string(), r["seat"].as_str().unwrap().to_owned())).collect();
         rooms.sort();
         rooms.into_iter().map(|r| r.1).collect()
     }

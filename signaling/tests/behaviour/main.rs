@@ -2,8 +2,8 @@
 
 #![allow(unreachable_pub, reason = "one test binary; its modules share freely")]
 
-mod district;
 mod displays;
+mod district;
 mod doors;
 mod events;
 mod joins;
