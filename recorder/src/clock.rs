@@ -3,7 +3,7 @@
 //! Participants' wall clocks disagree, so their NTP stamps are only differences. A session's clock offset is
 //! `min(arrival − NTP) − RTT/2` on the server's clock; a stream is anchored by its sender reports once there
 //! is one, by its arrivals before that. The minimum is taken over a sliding window: it forgets, so that it
-//! follows a drifting clock. Nothing a sender says moves a stream further than [`PLAUSIBLE_US`] from its arrivals.
+//! follows a drifting clock. Nothing a sender says moves a stream further than `PLAUSIBLE_US` from its arrivals.
 
 /// How far a sender's report may contradict the arrivals: more than any path delays, less than anybody's
 /// clock is wrong by.

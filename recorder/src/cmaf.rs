@@ -13,9 +13,9 @@ use serde::{Deserialize, Serialize};
 use shiguredo_mp4::bitstream::h264::{H264SampleEntryConfig, LengthSize, build_avc1_box};
 use shiguredo_mp4::bitstream::opus::{ChannelCount, OpusSampleEntryConfig, build_opus_box};
 use shiguredo_mp4::bitstream::vp9::{Vp9FrameHeader, Vp9FrameSize, Vp9FrameType, Vp9SampleEntryConfig, build_vp09_box};
-use shiguredo_mp4::boxes::{MfhdBox, MoofBox, SampleEntry, TfdtBox, TfhdBox, TrafBox, TrunBox, TrunSample};
+use shiguredo_mp4::boxes::{MfhdBox, MoofBox, SampleEntry, TfdtBox, TfhdBox, TrafBox, TrunBox, TrunSample, UnknownBox};
 use shiguredo_mp4::mux::{Fmp4SegmentMuxer, Sample as MuxSample};
-use shiguredo_mp4::{Encode, SampleFlags, TrackKind, codec_string};
+use shiguredo_mp4::{BoxSize, BoxType, Encode, SampleFlags, TrackKind, codec_string};
 
 use crate::error::Error;
 
@@ -231,11 +231,19 @@ pub struct Sample {
     pub key: bool,
 }
 
-/// Appends `moof` and `mdat` to `out`. `samples` must not be empty and their sizes must add up to `data`.
-pub(crate) fn write_fragment(out: &mut Vec<u8>, sequence: u32, samples: &[Sample], data: &[u8]) -> Result<(), Error> {
+/// Appends `moof` and `mdat` to `out`. `samples` must not be empty and their sizes must add up to `data`;
+/// `levels` is what [`crate::level::Levels::write_fresh`] gives.
+pub(crate) fn write_fragment(
+    out: &mut Vec<u8>,
+    sequence: u32,
+    samples: &[Sample],
+    data: &[u8],
+    levels: &[u8],
+) -> Result<(), Error> {
     let fail = |why: String| Error::Box { what: "fragment", why };
     let start = samples.first().map_or(0, |sample| sample.at);
     let mut moof = moof_box(sequence, start, samples, 0);
+    moof.unknown_boxes.push(own_box(data, levels));
     let length = moof.encode_to_vec().map_err(|e| fail(e.to_string()))?.len();
     let offset = i32::try_from(length + 8).map_err(|e| fail(e.to_string()))?;
     if let Some(trun) = moof.traf_boxes.first_mut().and_then(|traf| traf.trun_boxes.first_mut()) {
@@ -247,6 +255,31 @@ pub(crate) fn write_fragment(out: &mut Vec<u8>, sequence: u32, samples: &[Sample
     out.extend_from_slice(b"mdat");
     out.extend_from_slice(data);
     Ok(())
+}
+
+/// What a fragment says for recovery, in a `free` box that players skip: the checksum of its media, because a
+/// power cut can leave a file at its full length with zeros in it, and its loudness.
+fn own_box(data: &[u8], levels: &[u8]) -> UnknownBox {
+    let payload = [&digest(data), levels].concat();
+    UnknownBox { box_type: BoxType::Normal(*b"free"), box_size: BoxSize::U32(8 + payload.len() as u32), payload }
+}
+
+fn digest(data: &[u8]) -> [u8; 8] {
+    let hash = *blake3::hash(data).as_bytes();
+    let [a, b, c, d, e, f, g, h, ..] = hash;
+    [a, b, c, d, e, f, g, h]
+}
+
+/// Whether the media of a fragment is what was written.
+pub(crate) fn is_intact(moof: &MoofBox, data: &[u8]) -> bool {
+    let digest = digest(data);
+    moof.unknown_boxes.iter().any(|unknown| unknown.payload.starts_with(&digest))
+}
+
+/// The loudness that came with a fragment.
+pub(crate) fn levels_of(moof: &MoofBox) -> &[u8] {
+    let own = moof.unknown_boxes.first();
+    own.and_then(|own| own.payload.get(8..)).unwrap_or_default()
 }
 
 fn moof_box(sequence_number: u32, start: u64, samples: &[Sample], data_offset: i32) -> MoofBox {

@@ -11,6 +11,7 @@ use crate::files::free_space;
 use crate::live::LiveBoard;
 use crate::order::{Batch, Order, RecordingKey};
 use crate::recording::Recording;
+use crate::sync::Syncer;
 
 /// Recordings at a time: more lessons than one node can carry.
 const MOST_RECORDINGS: usize = 256;
@@ -45,6 +46,7 @@ impl Config {
 pub(crate) struct Engine {
     config: Config,
     live: Arc<LiveBoard>,
+    syncer: Syncer,
     facts: Box<dyn FnMut(Fact) + Send>,
     recordings: HashMap<RecordingKey, Recording>,
     dropped: Dropped,
@@ -61,10 +63,16 @@ impl std::fmt::Debug for Engine {
 }
 
 impl Engine {
-    pub(crate) fn new(config: Config, live: Arc<LiveBoard>, facts: Box<dyn FnMut(Fact) + Send>) -> Self {
+    pub(crate) fn new(
+        config: Config,
+        live: Arc<LiveBoard>,
+        syncer: Syncer,
+        facts: Box<dyn FnMut(Fact) + Send>,
+    ) -> Self {
         Engine {
             config,
             live,
+            syncer,
             facts,
             recordings: HashMap::new(),
             dropped: Dropped::default(),
@@ -139,6 +147,11 @@ impl Engine {
         self.dropped.batches += lost_batches;
         for recording in self.recordings.values_mut() {
             recording.tick(now, &mut *self.facts, &self.live, &mut self.dropped);
+        }
+        if self.syncer.idle() {
+            let mut round = Vec::new();
+            self.recordings.values_mut().for_each(|recording| recording.sync(now, &mut round));
+            self.syncer.begin(round);
         }
         if due(&mut self.reported, now, REPORT_EVERY) && self.dropped != Dropped::default() {
             let mut counts = Dropped::default();

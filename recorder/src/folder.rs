@@ -70,7 +70,9 @@ impl Folder {
 
     /// Folder name and medium of a track, made durable before it is given out.
     pub(crate) fn track(&mut self, track: TrackKey, media: Media) -> Result<TrackDescription, Error> {
-        if let Some(known) = self.description.tracks.iter().find(|known| known.track() == Some(track)) {
+        if let Some(known) =
+            self.description.tracks.iter().find(|known| known.track() == Some(track) && known.media == media)
+        {
             return Ok(known.clone());
         }
         if self.description.tracks.len() >= MOST_TRACKS {

@@ -39,8 +39,9 @@ pub fn depacketise_vp9(bytes: &[u8]) {
     }
 }
 
-/// Walks `bytes` as a part.
+/// Walks `bytes` as a part that was closed, and as one that a crash has left; returns what the latter finds.
 pub fn walk(bytes: &[u8]) -> Walked {
+    let _ = crate::walk::walk_file(&mut std::io::Cursor::new(bytes), bytes.len() as u64, crate::walk::Trust::Boxes);
     crate::walk::walk(bytes)
 }
 

@@ -22,7 +22,7 @@ pub struct PartIndex {
     /// The fragments in order.
     pub fragments: Vec<FragmentIndex>,
     /// Loudness (RFC 6464), two hex digits for each 100 ms from the part's first fragment on: 00 loudest,
-    /// 7f silent or unknown. Empty for video and for recovered parts.
+    /// 7f silent or unknown. Empty for video.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub levels: String,
 }

@@ -15,9 +15,9 @@
 //! | [`rtp`], [`reorder`], [`clock`] | header, reorder window, RTP time to lesson time |
 //! | [`opus`], [`h264`], [`vp9`], `unit` | packets to access units |
 //! | `writer`, `level` | access units to samples, fragments, parts, epochs |
-//! | [`cmaf`], `part`, [`files`], [`folder`] | boxes, the growing file, durable names, `recording.json` |
-//! | [`index`], [`live`], [`playlist`] | what playlists are made of, and playlists |
-//! | [`walk`], [`recover`] | boxes back to an index, recovery, verification |
+//! | [`cmaf`], `part`, `sync`, [`files`], [`folder`] | boxes, the growing file, its syncing, durable names, `recording.json` |
+//! | [`index`], [`live`], [`mod@playlist`] | what playlists are made of, and playlists |
+//! | [`walk`], [`mod@recover`] | boxes back to an index, recovery, verification |
 //!
 //! Architecture Invariant: a file name without `.open` or `.tmp` belongs to a complete, synced file that never
 //! changes. Architecture Invariant: every run of video begins with a key frame.
@@ -62,6 +62,7 @@ pub mod cmaf;
 pub mod files;
 pub mod folder;
 mod part;
+mod sync;
 
 pub mod index;
 pub mod live;

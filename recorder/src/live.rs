@@ -21,12 +21,15 @@ pub struct LiveTrack {
     pub parts: Vec<PartIndex>,
     /// Number of the growing part, if there is one now.
     pub growing: Option<u32>,
+    /// Nothing has come for so long that what comes next begins another run.
+    pub idle: bool,
 }
 
 #[derive(Debug, Default)]
 struct Posted {
     closed: VecDeque<PartIndex>,
     growing: Option<PartIndex>,
+    idle: bool,
 }
 
 /// See the module.
@@ -58,12 +61,13 @@ impl LiveBoard {
         posted.growing.get_or_insert_with(part).fragments.push(fragment);
     }
 
-    /// The growing part of a track was closed.
-    pub(crate) fn close(&self, recording: RecordingKey, name: &str) {
+    /// The growing part of a track was closed; `idle` if nothing goes on from it.
+    pub(crate) fn close(&self, recording: RecordingKey, name: &str, idle: bool) {
         let mut board = self.lock();
         let Some(posted) = board.get_mut(&recording).and_then(|tracks| tracks.get_mut(name)) else {
             return;
         };
+        posted.idle = idle;
         if let Some(part) = posted.growing.take() {
             posted.closed.push_back(part);
         }
@@ -86,6 +90,7 @@ impl LiveBoard {
                 name: name.clone(),
                 parts: posted.closed.iter().chain(&posted.growing).cloned().collect(),
                 growing: posted.growing.as_ref().map(|part| part.number),
+                idle: posted.idle,
             })
             .collect()
     }

@@ -116,7 +116,8 @@ pub struct PacketRef {
     pub track: TrackKey,
     /// What the track carries. The first packet of a track settles it; others are dropped.
     pub media: Media,
-    /// Slides instead of a camera: a key frame is asked for every 8 s instead of every 4 s.
+    /// Slides instead of a camera: a key frame is asked for every 8 s instead of every 4 s, and a picture may
+    /// stand for 5 s instead of 2 s before the track has a gap.
     pub slides: bool,
     /// The publisher's connection. When it changes, sequence numbers, SSRC and timestamps start anew. A
     /// change of SSRC under the same session is another simulcast layer and must begin on a key frame.

@@ -3,6 +3,8 @@
 use std::fs::{self, File};
 use std::io::{Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use crate::cmaf::{PartHeader, Sample, write_fragment, write_header};
 use crate::error::Error;
@@ -10,12 +12,13 @@ use crate::fact::PartFact;
 use crate::files::{create_new, open_part_name, part_name, rename, sync_folder};
 use crate::index::{FragmentIndex, PartIndex};
 use crate::order::RecordingKey;
+use crate::walk::MOST_FRAGMENTS;
 
 /// A part that is being written. Its file appears with its first fragment.
 #[derive(Debug)]
 pub(crate) struct OpenPart {
     folder: PathBuf,
-    file: Option<File>,
+    file: Option<Arc<File>>,
     header: PartHeader,
     length: u64,
     hasher: blake3::Hasher,
@@ -26,6 +29,30 @@ pub(crate) struct OpenPart {
     unnamed: bool,
     /// A failed write could not be undone: nothing more may be appended, recovery would cut there.
     torn: bool,
+    /// A sync behind our back failed; the kernel says so once only, so it is remembered here.
+    sync_failed: Arc<AtomicBool>,
+}
+
+/// A growing file that should survive a power cut. Done by [`crate::sync`], away from the packets.
+#[derive(Debug)]
+pub(crate) struct SyncJob {
+    file: Arc<File>,
+    path: PathBuf,
+    /// The folder to sync too, where the file's name is new.
+    folder: Option<PathBuf>,
+    failed: Arc<AtomicBool>,
+}
+
+impl SyncJob {
+    /// Syncs; remembers a failure for the part's close.
+    pub(crate) fn run(&self) -> Result<(), Error> {
+        let data = self.file.sync_data().map_err(Error::io("syncing", &self.path));
+        let done = data.and_then(|()| self.folder.as_deref().map_or(Ok(()), sync_folder));
+        if done.is_err() {
+            self.failed.store(true, Ordering::Release);
+        }
+        done
+    }
 }
 
 impl OpenPart {
@@ -41,7 +68,13 @@ impl OpenPart {
             dirty: false,
             unnamed: false,
             torn: false,
+            sync_failed: Arc::default(),
         }
+    }
+
+    /// It holds as many fragments as the walker reads.
+    pub(crate) fn full(&self) -> bool {
+        self.fragments.len() >= MOST_FRAGMENTS
     }
 
     pub(crate) fn number(&self) -> u32 {
@@ -59,6 +92,7 @@ impl OpenPart {
         sequence: u32,
         samples: &[Sample],
         data: &[u8],
+        levels: &[u8],
         scratch: &mut Vec<u8>,
     ) -> Result<FragmentIndex, Error> {
         scratch.clear();
@@ -66,7 +100,7 @@ impl OpenPart {
             write_header(scratch, &self.header)?;
         }
         let head = scratch.len();
-        write_fragment(scratch, sequence, samples, data)?;
+        write_fragment(scratch, sequence, samples, data, levels)?;
         self.write(scratch)?;
         let fragment = FragmentIndex {
             start: samples.first().map_or(0, |sample| sample.at),
@@ -87,7 +121,7 @@ impl OpenPart {
         if self.torn {
             return Err(Error::Malformed { path, why: "an earlier write was left half done".into() });
         }
-        let file = match &mut self.file {
+        let mut file: &File = match &self.file {
             Some(file) => file,
             None => {
                 let mut file = create_new(&path)?;
@@ -96,7 +130,7 @@ impl OpenPart {
                     let _ = fs::remove_file(&path);
                     return Err(Error::io("writing", &path)(error));
                 }
-                self.file = Some(file);
+                self.file = Some(Arc::new(file));
                 self.unnamed = true;
                 return Ok(());
             }
@@ -108,17 +142,17 @@ impl OpenPart {
         })
     }
 
-    /// Makes what is written survive a power cut.
-    pub(crate) fn sync(&mut self) -> Result<(), Error> {
-        if let Some(file) = self.file.as_ref().filter(|_| self.dirty) {
-            file.sync_data().map_err(Error::io("syncing", &self.open_path()))?;
-            self.dirty = false;
-            if self.unnamed {
-                sync_folder(&self.folder)?;
-                self.unnamed = false;
-            }
+    /// What has to be synced, if anything was written since the last time.
+    pub(crate) fn sync_job(&mut self) -> Option<SyncJob> {
+        if !std::mem::take(&mut self.dirty) {
+            return None;
         }
-        Ok(())
+        Some(SyncJob {
+            file: self.file.clone()?,
+            path: self.open_path(),
+            folder: std::mem::take(&mut self.unnamed).then(|| self.folder.clone()),
+            failed: self.sync_failed.clone(),
+        })
     }
 
     /// Closes the part; `None` if nothing was ever written.
@@ -128,11 +162,14 @@ impl OpenPart {
         name: &str,
         levels: String,
     ) -> Result<Option<PartFact>, Error> {
-        if self.file.is_none() {
-            return Ok(None);
-        }
         self.dirty = true;
-        self.sync()?;
+        let Some(job) = self.sync_job() else {
+            return Ok(None);
+        };
+        job.run()?;
+        if self.sync_failed.load(Ordering::Acquire) {
+            return Err(Error::Malformed { path: job.path, why: "an earlier sync has failed".into() });
+        }
         rename(&self.open_path(), &self.folder.join(part_name(self.number())))?;
         let blake3 = self.hasher.finalize().to_hex().to_string();
         let index = part_index(self.header, self.fragments, levels);

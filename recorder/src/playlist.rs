@@ -3,7 +3,7 @@
 //! - A **run** ends at every hole, because players close a hole up or stall in it. The page plays one run at a
 //!   time and maps lesson time = [`Run::start_ms`] + `currentTime`.
 //! - A **segment** is a byte range of a part. It begins with a key frame and holds fragments up to the first
-//!   key frame after [`SEGMENT_MS`].
+//!   key frame after `SEGMENT_MS`.
 //! - A change of epoch is a new `EXT-X-MAP` without a discontinuity: Chromium and Firefox play through it,
 //!   times go on.
 //! - While the run grows the playlist is EVENT and only ever longer: a segment is listed once the next has begun.
@@ -85,7 +85,7 @@ pub fn runs(parts: &[PartIndex], live: Option<&LiveTrack>) -> Vec<Run> {
             }
         }
     }
-    grown.extend(growing.map(|run| run.end(live.is_some())));
+    grown.extend(growing.map(|run| run.end(live.is_some_and(|live| !live.idle))));
     grown
 }
 
@@ -270,7 +270,12 @@ mod tests {
 
     #[test]
     fn a_part_on_the_board_and_in_the_rows_is_taken_once() {
-        let live = LiveTrack { name: "t".into(), parts: vec![part(0, 0, 8, 4), part(1, 8, 6, 4)], growing: Some(1) };
+        let live = LiveTrack {
+            name: "t".into(),
+            parts: vec![part(0, 0, 8, 4), part(1, 8, 6, 4)],
+            growing: Some(1),
+            idle: false,
+        };
         let runs = runs(&[part(0, 0, 8, 4)], Some(&live));
         assert_eq!(runs.len(), 1);
         assert_eq!((runs[0].duration_ms, runs[0].segments.len()), (14_000, 3));
@@ -282,7 +287,7 @@ mod tests {
         fn a_growing_playlist_only_grows(fragments in 1u64..60, key_every in 1u64..9) {
             let mut before = String::new();
             for so_far in 1..=fragments {
-                let live = LiveTrack { name: "t".into(), parts: vec![part(0, 5, so_far, key_every)], growing: Some(0) };
+                let live = LiveTrack { name: "t".into(), parts: vec![part(0, 5, so_far, key_every)], growing: Some(0), idle: false };
                 let runs = runs(&[], Some(&live));
                 let text = playlist(&runs[0], str::to_owned, false);
                 prop_assert!(text.starts_with(&before));

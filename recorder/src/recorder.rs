@@ -1,9 +1,10 @@
 //! The driver: one thread, one bounded queue, the only clock. It holds no rule.
 //!
-//! The queue is bounded by [`QUEUE_ORDERS`] and [`QUEUE_BYTES`]. At the bound [`RecorderHandle::offer`] gives
+//! The queue is bounded by 4096 orders and 64 MiB of packets. At the bound [`RecorderHandle::offer`] gives
 //! the batch back at once and counts it; the tracks see the hole in their sequence numbers, drop to the next
 //! key frame, ask for one and note the gap. [`RecorderHandle::order`] waits instead.
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, TrySendError, sync_channel};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -16,6 +17,7 @@ use crate::fact::Fact;
 use crate::files::make_folder;
 use crate::live::{LiveBoard, LiveTrack};
 use crate::order::{Batch, Order, RecordingKey};
+use crate::sync::Syncer;
 
 /// Orders that wait at most: at 500 turns a second of a media loop, eight seconds of a disk that hangs.
 const QUEUE_ORDERS: usize = 4096;
@@ -71,7 +73,8 @@ impl Recorder {
             live: live.clone(),
             thread: Mutex::new(None),
         });
-        let engine = Engine::new(config, live, facts);
+        let syncer = Syncer::spawn().map_err(Error::io("starting the syncing thread for", &root))?;
+        let engine = Engine::new(config, live, syncer, facts);
         // The thread must not keep its own queue open, so it holds the rest weakly.
         let weak = Arc::downgrade(&shared);
         let thread = std::thread::Builder::new()
@@ -140,7 +143,14 @@ fn run(mut engine: Engine, orders: &Receiver<Message>, shared: &std::sync::Weak<
     loop {
         let message = orders.recv_timeout(TICK);
         match message {
-            Ok(Message::Order(order)) => serve(&mut engine, order, shared),
+            Ok(Message::Order(order)) => {
+                // All recordings share this thread: a fault that one publisher's packets find must not end the
+                // others. The rest of its batch is lost, which its tracks take for packet loss.
+                let served = catch_unwind(AssertUnwindSafe(|| serve(&mut engine, order, shared)));
+                if served.is_err() {
+                    tracing::error!("the recorder panicked over an order and goes on without it");
+                }
+            }
             Ok(Message::Shutdown) | Err(RecvTimeoutError::Disconnected) => break,
             Err(RecvTimeoutError::Timeout) => {}
         }

@@ -9,7 +9,8 @@ use crate::error::Error;
 use crate::fact::{Dropped, Fact};
 use crate::folder::{Folder, MOST_TRACKS};
 use crate::live::LiveBoard;
-use crate::order::{PacketRef, RecordingKey, SenderReport, TrackKey};
+use crate::order::{Media, PacketRef, RecordingKey, SenderReport, TrackKey};
+use crate::part::SyncJob;
 use crate::recover::{existing, recover_recording};
 use crate::track::{Incoming, Track};
 use crate::writer::Sink;
@@ -19,18 +20,23 @@ use crate::writer::Sink;
 const MOST_SESSIONS: usize = 1024;
 /// What a power cut may lose.
 const SYNC_US: i64 = 2_000_000;
+/// A folder that could not be made is tried again after this.
+const OPEN_AGAIN_US: i64 = 1_000_000;
 
 /// See the module.
 #[derive(Debug)]
 pub(crate) struct Recording {
     key: RecordingKey,
     folder: Folder,
-    tracks: HashMap<TrackKey, Track>,
+    /// A source that comes back with another codec is another track.
+    tracks: HashMap<(TrackKey, Media), Track>,
     sessions: HashMap<u64, SessionClock>,
     /// The caller's clock at lesson time `base_us`.
     base: Instant,
     base_us: i64,
     synced_us: i64,
+    /// After a track could not be opened, none is tried before this.
+    open_after_us: i64,
 }
 
 impl Recording {
@@ -68,6 +74,7 @@ impl Recording {
             base: now,
             base_us,
             synced_us: base_us,
+            open_after_us: i64::MIN,
         })
     }
 
@@ -90,24 +97,27 @@ impl Recording {
         dropped: &mut Dropped,
     ) {
         let arrival_us = self.lesson_us(packet.arrival);
-        if !self.tracks.contains_key(&packet.track) && !self.open_track(packet, facts, dropped) {
+        let key = (packet.track, packet.media);
+        if !self.tracks.contains_key(&key) && !self.open_track(packet, arrival_us, facts, dropped) {
             return;
         }
-        let Some(track) = self.tracks.get_mut(&packet.track) else {
+        let Some(track) = self.tracks.get_mut(&key) else {
             return;
         };
-        if track.media != packet.media {
-            dropped.malformed += 1;
-            return;
-        }
         let incoming =
             Incoming { session: packet.session, slides: packet.slides, arrival_us, level: packet.audio_level, bytes };
         let mut sink = Sink { recording: self.key, facts, live, dropped };
         track.packet(&incoming, self.sessions.get(&packet.session), &mut sink);
     }
 
-    fn open_track(&mut self, packet: &PacketRef, facts: &mut dyn FnMut(Fact), dropped: &mut Dropped) -> bool {
-        if self.tracks.len() >= MOST_TRACKS {
+    fn open_track(
+        &mut self,
+        packet: &PacketRef,
+        arrival_us: i64,
+        facts: &mut dyn FnMut(Fact),
+        dropped: &mut Dropped,
+    ) -> bool {
+        if self.tracks.len() >= MOST_TRACKS || arrival_us < self.open_after_us {
             dropped.unknown += 1;
             return false;
         }
@@ -118,15 +128,16 @@ impl Recording {
         });
         match opened {
             Ok((track, described)) => {
-                self.tracks.insert(packet.track, track);
+                self.tracks.insert((packet.track, packet.media), track);
                 let (recording, track, media) = (self.key, packet.track, described.media);
                 facts(Fact::TrackOpened { recording, track, name: described.name, media });
                 true
             }
             Err(error) => {
                 dropped.unknown += 1;
-                // Said once: a full disk would say it for every packet.
-                tracing::debug!(recording = %self.key.0, %error, "a track cannot be opened");
+                // A disk that is full or gone is not asked again for every packet.
+                self.open_after_us = arrival_us + OPEN_AGAIN_US;
+                tracing::warn!(recording = %self.key.0, %error, "a track cannot be opened");
                 false
             }
         }
@@ -143,25 +154,27 @@ impl Recording {
             let trip_us = report.round_trip.map(|trip| i64::try_from(trip.as_micros()).unwrap_or(i64::MAX));
             self.sessions.entry(report.session).or_default().observe(report.ntp, arrival_us, trip_us);
         }
-        if let Some(track) = self.tracks.get_mut(&report.track) {
+        for (_, track) in self.tracks.iter_mut().filter(|(key, _)| key.0 == report.track) {
             track.report(report.session, report.ssrc, report.ntp, report.rtp);
         }
     }
 
-    /// Writes what is due and syncs what is written.
+    /// Writes what is due.
     pub(crate) fn tick(&mut self, now: Instant, facts: &mut dyn FnMut(Fact), live: &LiveBoard, dropped: &mut Dropped) {
         let now_us = self.lesson_us(now);
-        let sync = now_us - self.synced_us >= SYNC_US;
-        if sync {
-            self.synced_us = now_us;
-        }
         let mut sink = Sink { recording: self.key, facts, live, dropped };
         for track in self.tracks.values_mut() {
             let clock = track.session().and_then(|session| self.sessions.get(&session));
             track.tick(now_us, clock, &mut sink);
-            if sync {
-                track.writer.sync(&mut sink);
-            }
+        }
+    }
+
+    /// Adds what should be synced now to the round.
+    pub(crate) fn sync(&mut self, now: Instant, round: &mut Vec<SyncJob>) {
+        let now_us = self.lesson_us(now);
+        if now_us - self.synced_us >= SYNC_US {
+            self.synced_us = now_us;
+            round.extend(self.tracks.values_mut().filter_map(|track| track.writer.sync_job()));
         }
     }
 

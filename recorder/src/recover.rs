@@ -17,7 +17,7 @@ use crate::files::{
 };
 use crate::order::RecordingKey;
 use crate::part::{part_fact, part_index};
-use crate::walk::{Walked, walk_file};
+use crate::walk::{Trust, Walked, walk_file};
 use crate::writer::Resume;
 
 /// Closes every growing part under `root`. Call it once at start-up, before the recorder is spawned. A folder
@@ -48,11 +48,11 @@ pub fn scan(root: &Path, recording: RecordingKey) -> Result<Vec<PartFact>, Error
     for_each_track(root, recording, |name, folder| {
         for number in numbers(folder, "part-", ".m4s")? {
             let path = folder.join(part_name(number));
-            let (walked, length) = walk_path(&path)?;
+            let (mut walked, length) = walk_path(&path, Trust::Boxes)?;
             let Some(header) = walked.header else {
                 return Err(Error::Malformed { path, why: "it does not begin with a part's header".into() });
             };
-            let index = part_index(header, walked.fragments, String::new());
+            let index = part_index(header, walked.fragments, walked.levels.take());
             parts.push(part_fact(recording, name, &index, length, checksum(&path)?, false)?);
         }
         Ok(())
@@ -122,7 +122,7 @@ pub fn check(root: &Path, recording: RecordingKey, rows: &[PartRow]) -> Result<V
         let name = name.to_owned();
         for number in numbers(folder, "part-", ".m4s")? {
             let path = folder.join(part_name(number));
-            let (walked, length) = walk_path(&path)?;
+            let (walked, length) = walk_path(&path, Trust::Boxes)?;
             match wanted.remove(&(name.clone(), number)) {
                 None => problems.push(Problem::Unlisted { name: name.clone(), number }),
                 Some(row) if row.bytes == length && row.blake3 == checksum(&path)? => {}
@@ -161,38 +161,45 @@ pub(crate) fn recover_recording(root: &Path, recording: RecordingKey) -> Result<
 
 fn recover_part(recording: RecordingKey, name: &str, folder: &Path, number: u32) -> Result<Option<PartFact>, Error> {
     let path = folder.join(open_part_name(number));
-    let (walked, length) = walk_path(&path)?;
+    let (mut walked, length) = walk_path(&path, Trust::Nothing)?;
     let Some(header) = walked.header.filter(|_| !walked.fragments.is_empty()) else {
         // Not one whole fragment: nothing that could be played.
         fs::remove_file(&path).map_err(Error::io("removing", &path))?;
         sync_folder(folder)?;
         return Ok(None);
     };
+    let closed = folder.join(part_name(number));
+    if closed.exists() {
+        // Never made by the recorder; a person should look before anything is overwritten.
+        return Err(Error::Malformed { path, why: "a closed part of this number exists".into() });
+    }
     let file = OpenOptions::new().write(true).open(&path).map_err(Error::io("opening", &path))?;
     if walked.whole < length {
         file.set_len(walked.whole).map_err(Error::io("cutting", &path))?;
     }
     file.sync_all().map_err(Error::io("syncing", &path))?;
     let blake3 = checksum(&path)?;
-    rename(&path, &folder.join(part_name(number)))?;
+    rename(&path, &closed)?;
     let cut = length - walked.whole;
     tracing::info!(recording = %recording.0, track = name, number, cut, "a part left by a crash is closed");
-    let index = part_index(header, walked.fragments, String::new());
+    let index = part_index(header, walked.fragments, walked.levels.take());
     part_fact(recording, name, &index, walked.whole, blake3, true).map(Some)
 }
 
-/// Where a track goes on: what its folder holds already.
+/// Where a track goes on: what its folder holds already. Parts follow each other in time, so the last one's
+/// end is the track's.
 pub(crate) fn existing(folder: &Path) -> Result<Resume, Error> {
     let mut resume = Resume::default();
-    for number in numbers(folder, "part-", ".m4s")? {
-        let (walked, _) = walk_path(&folder.join(part_name(number)))?;
-        resume.next_part = resume.next_part.max(number.saturating_add(1));
-        resume.end = resume.end.max(walked.fragments.last().map(|fragment| fragment.end()));
+    if let Some(&last) = numbers(folder, "part-", ".m4s")?.last() {
+        let (walked, _) = walk_path(&folder.join(part_name(last)), Trust::Boxes)?;
+        resume.next_part = last.saturating_add(1);
+        resume.end = walked.fragments.last().map(|fragment| fragment.end());
     }
-    for number in numbers(folder, "part-", ".m4s.open")? {
-        resume.next_part = resume.next_part.max(number.saturating_add(1));
+    // A part that could not be closed keeps its number.
+    if let Some(&last) = numbers(folder, "part-", ".m4s.open")?.last() {
+        resume.next_part = resume.next_part.max(last.saturating_add(1));
     }
-    if let Some(last) = numbers(folder, "init-", ".mp4")?.last() {
+    if let Some(&last) = numbers(folder, "init-", ".mp4")?.last() {
         resume.next_epoch = last.saturating_add(1);
     }
     Ok(resume)
@@ -217,10 +224,10 @@ fn numbers(folder: &Path, prefix: &str, suffix: &str) -> Result<Vec<u32>, Error>
     Ok(numbers)
 }
 
-fn walk_path(path: &Path) -> Result<(Walked, u64), Error> {
+fn walk_path(path: &Path, trust: Trust) -> Result<(Walked, u64), Error> {
     let file = File::open(path).map_err(Error::io("opening", path))?;
     let length = file.metadata().map_err(Error::io("measuring", path))?.len();
-    let walked = walk_file(&mut BufReader::new(file), length).map_err(Error::io("reading", path))?;
+    let walked = walk_file(&mut BufReader::new(file), length, trust).map_err(Error::io("reading", path))?;
     Ok((walked, length))
 }
 

@@ -1,7 +1,7 @@
 //! The reorder window: packets of one RTP stream, in order, each once, waiting a bounded time for what is late.
 //!
 //! It stands behind the media plane's own recovery (NACK, RFC 4585), so most packets pass straight through
-//! without being copied. Bounds: [`HOLD_US`], [`HOLD_PACKETS`], [`HOLD_BYTES`]; at a bound the hole is given up.
+//! without being copied. Bounds: `HOLD_US`, `HOLD_PACKETS`, `HOLD_BYTES`; at a bound the hole is given up.
 
 use std::collections::BTreeMap;
 

@@ -89,6 +89,7 @@ impl Track {
             return;
         };
         self.key_every_us = if incoming.slides { SLIDES_KEY_US } else { CAMERA_KEY_US };
+        self.writer.set_slides(incoming.slides);
         self.last_packet_us = incoming.arrival_us;
         let offset_us = clock.and_then(SessionClock::offset_us);
         let same = |stream: &Stream| (stream.session, stream.ssrc) == (incoming.session, header.ssrc);

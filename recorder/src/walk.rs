@@ -8,11 +8,14 @@ use std::io::{self, Read, Seek, SeekFrom};
 use shiguredo_mp4::Decode;
 use shiguredo_mp4::boxes::{MoofBox, TrafBox};
 
-use crate::cmaf::{LARGEST_HEADER, PartHeader, read_header};
+use crate::cmaf::{LARGEST_HEADER, PartHeader, is_intact, levels_of, read_header};
 use crate::index::FragmentIndex;
+use crate::level::Levels;
 
 /// A second of 1000 samples takes 12 KiB of `moof`; more than this is not ours.
 const LARGEST_MOOF: u64 = 1 << 20;
+/// The writer's bound of a fragment is 8 MiB and one access unit of 4 MiB.
+const LARGEST_MDAT: u64 = 32 << 20;
 /// Fragments of a part at most: [`crate::track`] closes a part long before.
 pub(crate) const MOST_FRAGMENTS: usize = 4096;
 
@@ -23,6 +26,8 @@ pub struct Walked {
     pub header: Option<PartHeader>,
     /// Its whole fragments.
     pub fragments: Vec<FragmentIndex>,
+    /// The loudness its fragments carry.
+    pub(crate) levels: Levels,
     /// Where the last whole fragment ends: what lies behind is to be cut off.
     pub whole: u64,
 }
@@ -30,11 +35,20 @@ pub struct Walked {
 /// Walks bytes in memory.
 pub fn walk(bytes: &[u8]) -> Walked {
     // Reading from memory does not fail; where it would, nothing is whole.
-    walk_file(&mut io::Cursor::new(bytes), bytes.len() as u64).unwrap_or_default()
+    walk_file(&mut io::Cursor::new(bytes), bytes.len() as u64, Trust::Nothing).unwrap_or_default()
+}
+
+/// How far the walker trusts a file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Trust {
+    /// It was closed: its boxes are enough.
+    Boxes,
+    /// It was left by a crash: each fragment's media must match its checksum.
+    Nothing,
 }
 
 /// Walks a file of `length` bytes.
-pub(crate) fn walk_file(file: &mut (impl Read + Seek), length: u64) -> io::Result<Walked> {
+pub(crate) fn walk_file(file: &mut (impl Read + Seek), length: u64, trust: Trust) -> io::Result<Walked> {
     let mut walked = Walked::default();
     let mut scratch = Vec::new();
     let mut at = 0;
@@ -58,13 +72,23 @@ pub(crate) fn walk_file(file: &mut (impl Read + Seek), length: u64) -> io::Resul
         let Some((kind, mdat)) = box_at(file, at + moof, length)? else {
             break;
         };
-        if &kind != b"mdat" {
+        if &kind != b"mdat" || mdat > LARGEST_MDAT {
             break;
         }
         read_box(file, at, moof, &mut scratch)?;
-        let Some(fragment) = fragment(&scratch, at, mdat) else {
+        let Ok((boxed, _)) = MoofBox::decode(&scratch) else {
             break;
         };
+        let Some(fragment) = fragment(&boxed, at, moof, mdat) else {
+            break;
+        };
+        if trust == Trust::Nothing {
+            read_box(file, at + moof, mdat, &mut scratch)?;
+            if !scratch.get(8..).is_some_and(|data| is_intact(&boxed, data)) {
+                break;
+            }
+        }
+        walked.levels.read(levels_of(&boxed));
         walked.fragments.push(fragment);
         at += moof + mdat;
         walked.whole = at;
@@ -94,9 +118,8 @@ fn read_box(file: &mut (impl Read + Seek), at: u64, size: u64, into: &mut Vec<u8
     file.read_exact(into)
 }
 
-/// Index entry of a fragment whose `moof` is given, if it and its `mdat` agree.
-fn fragment(moof: &[u8], offset: u64, mdat: u64) -> Option<FragmentIndex> {
-    let (boxed, _) = MoofBox::decode(moof).ok()?;
+/// Index entry of a fragment whose `moof` is given, if it and its `mdat` agree on sizes.
+fn fragment(boxed: &MoofBox, offset: u64, moof: u64, mdat: u64) -> Option<FragmentIndex> {
     let [TrafBox { tfdt_box: Some(tfdt), trun_boxes, .. }] = &boxed.traf_boxes[..] else {
         return None;
     };
@@ -114,7 +137,7 @@ fn fragment(moof: &[u8], offset: u64, mdat: u64) -> Option<FragmentIndex> {
         start: tfdt.base_media_decode_time,
         duration: u32::try_from(duration).ok()?,
         offset,
-        bytes: u32::try_from(moof.len() as u64 + mdat).ok()?,
+        bytes: u32::try_from(moof + mdat).ok()?,
         key: !first.sample_is_non_sync_sample(),
     })
 }
@@ -133,7 +156,8 @@ mod tests {
         let mut ends = Vec::new();
         for n in 0..4u64 {
             let sample = |i: u64, key| Sample { at: n * 6000 + i * 3000, duration: 3000, size: 5, key };
-            write_fragment(&mut bytes, n as u32, &[sample(0, n % 2 == 0), sample(1, false)], b"moof!mdat!").unwrap();
+            write_fragment(&mut bytes, n as u32, &[sample(0, n % 2 == 0), sample(1, false)], b"moof!mdat!", &[])
+                .unwrap();
             ends.push(bytes.len() as u64);
         }
         (bytes, ends)

@@ -9,6 +9,9 @@
 //!   a packet is left out where the sender's clock runs fast.
 //! - A longer hole ends the **run**: it is reported as a gap, and video goes on with a key frame only.
 
+mod picture;
+mod sound;
+
 use std::path::{Path, PathBuf};
 
 use crate::clock::{ticks_to_ms, us_to_ticks};
@@ -19,13 +22,12 @@ use crate::files::{init_name, write_durably};
 use crate::index::PartIndex;
 use crate::level::Levels;
 use crate::live::LiveBoard;
-use crate::opus::OpusPacket;
 use crate::order::{Media, RecordingKey};
-use crate::part::{OpenPart, part_index};
+use crate::part::{OpenPart, SyncJob, part_index};
 use crate::unit::Unit;
 
-/// What a killed process may lose.
-const FRAGMENT_US: i64 = 1_000_000;
+/// A killed process may lose a second: a fragment, and the sample whose coming would have ended it.
+const FRAGMENT_US: i64 = 900_000;
 /// Bytes of a fragment at most (8 s of 8 Mbit/s): reached only by a flood.
 const FRAGMENT_BYTES: usize = 8 << 20;
 /// Samples of a fragment at most: 2.5 ms sound frames come 400 a second.
@@ -36,6 +38,11 @@ const PART_US: i64 = 59_500_000;
 const PART_LIMIT_US: i64 = 180_000_000;
 /// A picture may stand still so long within a run: Chromium repeats a still screen every second.
 const HOLE_VIDEO_US: i64 = 2_000_000;
+/// A track that has sent nothing for so long (more than any hole a run may have) gets its part closed.
+const IDLE_US: i64 = 10_000_000;
+/// Slides stand still by nature, and not every encoder repeats them; what is lost by holding one back is a
+/// picture that the key frame after it shows again.
+const HOLE_SLIDES_US: i64 = 5_000_000;
 /// Sound may be concealed so long within a run.
 const HOLE_SOUND_US: i64 = 200_000;
 /// Between two packets of an encoder that is silent on purpose (DTX sends one every 400 ms).
@@ -95,11 +102,14 @@ pub(crate) struct Writer {
     waiting: bool,
     /// What comes next begins a new run.
     run_over: bool,
+    /// How long a picture may stand.
+    hole_us: i64,
     sequence: u32,
     /// The last sound packet was silent on purpose.
     silent: bool,
     since_left_out: u32,
     levels: Levels,
+    fresh_levels: Vec<u8>,
     scratch: Vec<u8>,
     /// The last write failed and was reported.
     failing: bool,
@@ -131,10 +141,12 @@ impl Writer {
             end: resume.end,
             waiting: media.is_video(),
             run_over: true,
+            hole_us: HOLE_VIDEO_US,
             sequence: 0,
             silent: false,
             since_left_out: 0,
             levels: Levels::default(),
+            fresh_levels: Vec::new(),
             scratch: Vec::new(),
             failing: false,
             torn: false,
@@ -145,6 +157,11 @@ impl Writer {
     /// Video goes on with a key frame only.
     pub(crate) fn waiting(&self) -> bool {
         self.waiting
+    }
+
+    /// Slides may stand longer than a camera's pictures.
+    pub(crate) fn set_slides(&mut self, slides: bool) {
+        self.hole_us = if slides { HOLE_SLIDES_US } else { HOLE_VIDEO_US };
     }
 
     /// Pictures are missing: the next ones cannot be decoded before a key frame.
@@ -161,173 +178,6 @@ impl Writer {
         us_to_ticks(us, self.rate)
     }
 
-    /// Takes in a picture whose time is `target` ticks by the clocks.
-    pub(crate) fn picture(&mut self, unit: &Unit, target: i64, sink: &mut Sink<'_>) {
-        if self.waiting && !unit.key {
-            sink.dropped.frames += 1;
-            return;
-        }
-        let Some((at, begins)) = self.place_picture(unit, target) else {
-            sink.dropped.malformed += 1;
-            return;
-        };
-        if let Some(last) = self.pending.samples.last_mut() {
-            let last_at = last.at;
-            if at - last_at > us_to_ticks(HOLE_VIDEO_US, self.rate) as u64 {
-                self.end_run(sink);
-                if !unit.key {
-                    self.waiting = true;
-                    sink.dropped.frames += 1;
-                    return;
-                }
-            } else {
-                last.duration = (at - last_at) as u32;
-                self.end = Some(at);
-                if self.waiting && at - last_at > us_to_ticks(NOTED_US, self.rate) as u64 {
-                    self.report_gap(last_at, at, sink);
-                }
-                if begins && !self.flush(sink) && !unit.key {
-                    sink.dropped.frames += 1;
-                    return;
-                }
-            }
-        }
-        if self.pending.samples.is_empty() && !self.ready_for(unit, at, sink) {
-            self.waiting = true;
-            self.run_over = true;
-            sink.dropped.frames += 1;
-            return;
-        }
-        self.waiting = false;
-        self.run_over = false;
-        if begins {
-            self.pending.anchor = Some((unit.time, at as i64));
-        }
-        self.append(unit, at, 0);
-        self.pending.last_time = unit.time;
-        self.end = Some(at);
-    }
-
-    /// Ticks of a picture, and whether a fragment begins with it. `None` before lesson time 0.
-    fn place_picture(&self, unit: &Unit, target: i64) -> Option<(u64, bool)> {
-        let predicted = self.pending.anchor.map(|(time, at)| at + unit.time - time);
-        let begins = match (self.pending.samples.first(), predicted) {
-            (Some(first), Some(predicted)) => {
-                unit.key
-                    || predicted - first.at as i64 >= self.ticks(FRAGMENT_US)
-                    || self.pending.data.len() >= FRAGMENT_BYTES
-                    || self.pending.samples.len() >= FRAGMENT_SAMPLES
-            }
-            _ => true,
-        };
-        let wanted = predicted.filter(|_| !begins).unwrap_or(target);
-        if wanted < 0 {
-            return None;
-        }
-        let wanted = wanted as u64;
-        let at = match self.pending.samples.last() {
-            // Anchoring anew may not turn time back; half the usual distance catches up soon enough.
-            Some(last) => {
-                let usual = (unit.time - self.pending.last_time).clamp(2, self.ticks(NOMINAL_US));
-                wanted.max(last.at + usual as u64 / 2)
-            }
-            None => wanted.max(self.end.unwrap_or(0)),
-        };
-        Some((at, begins))
-    }
-
-    /// With nothing pending: epoch and part fit for a fragment that begins with `unit` at `at`.
-    fn ready_for(&mut self, unit: &Unit, at: u64, sink: &mut Sink<'_>) -> bool {
-        if let Some(end) = self.end.filter(|&end| at > end && self.run_over) {
-            self.report_gap(end, at, sink);
-        }
-        if let Some(parameters) = &unit.parameters
-            && !self.enter_epoch(parameters, sink)
-        {
-            return false;
-        }
-        let age = self.part.as_ref().and_then(OpenPart::start).map_or(0, |start| at.saturating_sub(start));
-        if age >= self.ticks(PART_LIMIT_US) as u64 || (unit.key && age >= self.ticks(PART_US) as u64) {
-            self.close_part(sink);
-        }
-        unit.key || self.part.is_some()
-    }
-
-    /// Takes in a sound packet whose time is `target` ticks by the clocks.
-    pub(crate) fn sound(&mut self, unit: &Unit, opus: &OpusPacket, target: i64, sink: &mut Sink<'_>) {
-        let Ok(wanted) = u64::try_from(target) else {
-            sink.dropped.malformed += 1;
-            return;
-        };
-        let duration = i64::from(opus.duration);
-        let tolerance = self.ticks(SOUND_TOLERANCE_US).max(duration);
-        let hole = self.ticks(if self.silent { HOLE_SILENCE_US } else { HOLE_SOUND_US });
-        self.silent = opus.silent;
-        self.since_left_out = self.since_left_out.saturating_add(1);
-        let mut at = match self.end {
-            Some(end) if self.epoch.is_some() => end,
-            // The first packet since the start; what was on disk before it may reach further than its time.
-            end => {
-                let at = wanted.max(end.unwrap_or(0));
-                if let Some(end) = end.filter(|&end| at > end) {
-                    self.report_gap(end, at, sink);
-                }
-                at
-            }
-        };
-        let off = target - at as i64;
-        if off > hole {
-            self.flush(sink);
-            self.report_gap(at, wanted, sink);
-            at = wanted;
-        } else if off >= tolerance {
-            let filler = Unit { data: opus.concealment.to_vec(), parameters: unit.parameters.clone(), ..*unit };
-            for _ in 0..off / i64::from(opus.frame) {
-                self.append_sound(&filler, at, opus.frame, sink);
-                at += u64::from(opus.frame);
-                sink.dropped.concealed += 1;
-            }
-        } else if off <= -tolerance && self.since_left_out >= LEAVE_OUT_EVERY {
-            self.since_left_out = 0;
-            sink.dropped.concealed += 1;
-            return;
-        }
-        self.append_sound(unit, at, opus.duration, sink);
-    }
-
-    /// Notes the loudness of the sound packet just taken in.
-    pub(crate) fn level(&mut self, level: u8) {
-        if let Some(last) = self.pending.samples.last() {
-            self.levels.note(last.at, level, self.rate);
-        }
-    }
-
-    fn append_sound(&mut self, unit: &Unit, at: u64, duration: u32, sink: &mut Sink<'_>) {
-        let full = self.pending.samples.first().is_some_and(|first| {
-            at.saturating_sub(first.at) >= self.ticks(FRAGMENT_US) as u64
-                || self.pending.samples.len() >= FRAGMENT_SAMPLES
-        });
-        if full {
-            self.flush(sink);
-        }
-        if self.pending.samples.is_empty() {
-            if let Some(parameters) = &unit.parameters
-                && !self.enter_epoch(parameters, sink)
-            {
-                return;
-            }
-            let start = self.part.as_ref().and_then(OpenPart::start);
-            if start.is_some_and(|start| at.saturating_sub(start) >= self.ticks(PART_US) as u64) {
-                self.close_part(sink);
-            }
-            if self.part.is_none() {
-                self.levels.begin(at);
-            }
-        }
-        self.append(unit, at, duration);
-        self.end = Some(at + u64::from(duration));
-    }
-
     fn append(&mut self, unit: &Unit, at: u64, duration: u32) {
         if self.pending.samples.is_empty() {
             self.pending.first_arrival_us = unit.arrival_us;
@@ -342,6 +192,9 @@ impl Writer {
     /// Writes what has waited long enough.
     pub(crate) fn tick(&mut self, now_us: i64, sink: &mut Sink<'_>) {
         if self.pending.samples.is_empty() {
+            if self.part.is_some() && now_us - self.pending.last_arrival_us >= IDLE_US {
+                self.close_part(true, sink);
+            }
             return;
         }
         let old = now_us - self.pending.first_arrival_us >= FRAGMENT_US;
@@ -349,7 +202,7 @@ impl Writer {
             if old {
                 self.flush(sink);
             }
-        } else if now_us - self.pending.last_arrival_us >= HOLE_VIDEO_US {
+        } else if now_us - self.pending.last_arrival_us >= self.hole_us {
             self.end_run(sink);
             self.waiting = true;
         } else if old && self.pending.samples.len() > 1 {
@@ -357,18 +210,16 @@ impl Writer {
         }
     }
 
-    /// Makes what is written survive a power cut.
-    pub(crate) fn sync(&mut self, sink: &mut Sink<'_>) {
-        if let Some(Err(error)) = self.part.as_mut().map(OpenPart::sync) {
-            self.report_failure(&error, sink);
-        }
+    /// What has to be synced of the growing part.
+    pub(crate) fn sync_job(&mut self) -> Option<SyncJob> {
+        self.part.as_mut().and_then(OpenPart::sync_job)
     }
 
     /// Writes everything and closes the part.
     pub(crate) fn finish(&mut self, sink: &mut Sink<'_>) {
         self.end_run(sink);
         self.waiting = self.video;
-        self.close_part(sink);
+        self.close_part(true, sink);
     }
 
     /// Writes everything pending; the newest picture lasts as long as the one before it.
@@ -386,23 +237,6 @@ impl Writer {
             }
         }
         self.flush(sink);
-    }
-
-    fn flush_all_but_newest(&mut self, sink: &mut Sink<'_>) {
-        let Some(newest) = self.pending.samples.pop() else {
-            return;
-        };
-        let split = self.pending.data.len().saturating_sub(newest.size as usize);
-        let tail = self.pending.data.split_off(split);
-        let arrival_us = self.pending.last_arrival_us;
-        // The newest picture's time ends the one before it: its duration was set when it came.
-        if !self.flush(sink) {
-            // What depends on the fragment that is lost cannot be played.
-            return;
-        }
-        self.pending.samples.push(newest);
-        self.pending.data.extend_from_slice(&tail);
-        self.pending.first_arrival_us = arrival_us;
     }
 
     /// Writes the pending samples as one fragment; false if they are lost.
@@ -446,7 +280,15 @@ impl Writer {
             return Ok(());
         };
         self.sequence = self.sequence.wrapping_add(1);
-        let fragment = part.append(self.sequence, &self.pending.samples, &self.pending.data, &mut self.scratch)?;
+        self.fresh_levels.clear();
+        self.levels.write_fresh(&mut self.fresh_levels);
+        let fragment = part.append(
+            self.sequence,
+            &self.pending.samples,
+            &self.pending.data,
+            &self.fresh_levels,
+            &mut self.scratch,
+        )?;
         let number = part.number();
         sink.live.append(sink.recording, &self.name, fragment, || -> PartIndex {
             part_index(header(number), Vec::new(), String::new())
@@ -468,7 +310,7 @@ impl Writer {
                 return false;
             }
         };
-        self.close_part(sink);
+        self.close_part(false, sink);
         let path = self.folder.join(init_name(self.next_epoch));
         if let Err(error) = write_durably(&path, &init.bytes) {
             self.report_failure(&error, sink);
@@ -479,7 +321,8 @@ impl Writer {
         true
     }
 
-    fn close_part(&mut self, sink: &mut Sink<'_>) {
+    /// Closes the part; `idle` if the run has ended with it.
+    fn close_part(&mut self, idle: bool, sink: &mut Sink<'_>) {
         let Some(part) = self.part.take() else { return };
         match part.close(sink.recording, &self.name, self.levels.take()) {
             Ok(Some(fact)) => {
@@ -493,7 +336,7 @@ impl Writer {
                 self.report_failure(&error, sink);
             }
         }
-        sink.live.close(sink.recording, &self.name);
+        sink.live.close(sink.recording, &self.name, idle);
     }
 
     fn report_gap(&self, from: u64, to: u64, sink: &mut Sink<'_>) {

@@ -1,5 +1,7 @@
 //! Clips made by ffmpeg are packetised, recorded, and decoded again by ffmpeg. Without ffmpeg these tests fail.
 
+#![allow(clippy::unwrap_used, reason = "a helper that fails is a test that fails")]
+
 mod common;
 
 use std::time::Duration;
@@ -79,6 +81,7 @@ fn lost_sound_is_concealed_and_long_silence_is_a_gap() {
     let root = folder.path().join("recordings");
     let clip = opus_clip(folder.path(), 10);
     let studio = Studio::new(&root);
+    let recording = studio.recording;
     // Every 20th packet is lost; 2 s are missing from 4 s on.
     let count = clip.frames.len();
     studio
@@ -94,6 +97,8 @@ fn lost_sound_is_concealed_and_long_silence_is_a_gap() {
     assert_eq!(frames, count - 100, "concealed frames stand in for the lost ones");
     assert!((seconds - 10.0).abs() < 0.1, "{seconds}");
     assert!(indexes[0].levels.starts_with("1e1e1e"));
+    // The files carry the loudness as well.
+    assert_eq!(scan(&root, recording).unwrap(), parts);
 }
 
 #[test]

@@ -2,7 +2,7 @@
 
 use crate::command::LessonId;
 use crate::error::{Error, Result};
-use crate::lesson::{Effect, Lesson, Now};
+use crate::lesson::{Effect, Ending, Lesson, Now};
 use crate::messages::ServerMessage;
 use crate::model::{LessonState, OutcomeResult};
 use crate::office::Office;
@@ -41,6 +41,7 @@ impl Office {
             // Asked for before looking: time that passes while looking is not slept over.
             let sleep = self.clock.sleep(LOOK_EVERY_MS);
             self.look(&mut bells).await;
+            self.looks.fetch_add(1, Ordering::AcqRel);
             sleep.await;
         }
     }
@@ -232,12 +233,11 @@ impl Office {
     /// The server was down when the lesson ended: what was stored of presence decides.
     async fn ending_without_room(&self, id: LessonId) -> Result<(OutcomeResult, String)> {
         let facts = self.store.lesson_facts(id).await?;
-        let anybody = facts.seats.iter().any(|s| s.attendance_ms > 0);
-        let result =
-            if anybody && facts.state == LessonState::Live { OutcomeResult::Partial } else { OutcomeResult::Failed };
-        let seat = |s: &crate::lesson::SeatFacts| serde_json::json!({ "seat": s.id, "attendance_ms": s.attendance_ms });
-        let seats: Vec<_> = facts.seats.iter().map(seat).collect();
-        Ok((result, serde_json::json!({ "server_down_at_end": true, "seats": seats }).to_string()))
+        let seats: Vec<_> = facts.seats.iter().map(|s| (s.id, s.holder, s.attendance_ms)).collect();
+        let held = facts.state == LessonState::Live;
+        let mut ending = Ending::judge(held, facts.ends_ms - facts.starts_ms, &seats);
+        ending.evidence["server_down_at_end"] = serde_json::json!(true);
+        Ok((ending.result, ending.evidence.to_string()))
     }
 
     /// The teacher begins before the bell; only once displays may join.

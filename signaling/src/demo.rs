@@ -5,9 +5,10 @@ use crate::command::LessonId;
 use crate::error::{Error, Result};
 use crate::model::{DisplayId, PairingId, PersonId, Role, RoomId, RoomKind, SchoolId, SchoolKind, TokenRole};
 use crate::office::Office;
-use crate::schema::{Demo, DemoLesson, Lesson, NewLesson, NewPairing, NewRoom, NewSchool};
+use crate::schema::{Demo, DemoAccount, DemoDisplay, DemoLesson, Lesson, NewLesson, NewPairing, NewRoom, NewSchool};
 use crate::secret::{hash, random_token};
 use crate::{Signaling, store::Window};
+use serde::{Deserialize, Serialize};
 
 /// Name of the setting that keeps the demo's start page over restarts with `--data`.
 const DEMO: &str = "demo";
@@ -119,5 +120,150 @@ impl Signaling {
     /// Keeps a value of this installation.
     pub async fn set_setting(&self, name: &str, value: &str) -> Result<()> {
         self.office.store.set_setting(name, value).await
+    }
+}
+
+/// What a demo is asked to be.
+#[derive(Clone, Copy, Debug)]
+pub struct DemoPlan {
+    /// First bell of all lessons.
+    pub starts_ms: i64,
+    /// Last bell of all lessons.
+    pub ends_ms: i64,
+    /// Lessons that run at the same time; the displays belong to the first. At least 1.
+    pub lessons: usize,
+}
+
+/// What a demo is: everything its start page and `--json` show. Secrets in the clear, because it is a demo's.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct DemoSeed {
+    /// What the start page shows, URLs without their base.
+    pub page: Demo,
+    /// The lessons with their bearers (WHIP and WHEP); the first is the page's.
+    pub lessons: Vec<DemoLessonSeed>,
+}
+
+/// A lesson of a demo.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct DemoLessonSeed {
+    /// Id.
+    pub id: LessonId,
+    /// Of which pairing.
+    pub pairing: PairingId,
+    /// Bearer for `/whip/{id}` and `/whep/{id}`.
+    pub token: String,
+}
+
+/// Name of the setting that keeps a [`DemoSeed`].
+const SEED: &str = "demo_seed";
+
+/// The villages of the demo: school, kind, class. All rooms have camera and microphone.
+const VILLAGES: [(&str, SchoolKind, &str); 3] = [
+    ("东沟村小", SchoolKind::Village, "三(1)班"),
+    ("西岭村小", SchoolKind::Village, "三(2)班"),
+    ("南坡教学点", SchoolKind::TeachingPoint, "三年级"),
+];
+
+impl Signaling {
+    /// Makes the demo's district, or goes on with the one in this data: with its lessons while they last, else with new
+    /// ones of the same classes. Keeps what the start page shows.
+    pub async fn seed_demo(&self, plan: DemoPlan) -> Result<DemoSeed> {
+        let seed = match self.setting(SEED).await? {
+            Some(text) => {
+                let old: DemoSeed =
+                    serde_json::from_str(&text).map_err(|_| Error::Internal("the stored demo cannot be read"))?;
+                self.renew_demo(old, plan).await?
+            }
+            None => self.new_demo(plan).await?,
+        };
+        let text = serde_json::to_string(&seed).map_err(|_| Error::Internal("a demo is always JSON"))?;
+        self.set_setting(SEED, &text).await?;
+        self.keep_demo(&seed.page).await?;
+        Ok(seed)
+    }
+
+    async fn renew_demo(&self, mut seed: DemoSeed, plan: DemoPlan) -> Result<DemoSeed> {
+        let running = self.lesson(seed.page.lesson.id).await?;
+        use crate::model::LessonState::{Live, Open, Planned};
+        if matches!(running.state, Planned | Open | Live) && running.ends_ms > self.now_ms() {
+            return Ok(seed);
+        }
+        for lesson in &mut seed.lessons {
+            *lesson = self.demo_lesson(lesson.pairing, plan).await?;
+        }
+        if let Some(first) = seed.lessons.first() {
+            seed.page.lesson.id = first.id;
+            seed.page.teacher.url = format!("/teacher/{}", first.id);
+        }
+        Ok(seed)
+    }
+
+    async fn demo_lesson(&self, pairing: PairingId, plan: DemoPlan) -> Result<DemoLessonSeed> {
+        let new = NewLesson {
+            pairing,
+            title: Some("第5课 小小的船".into()),
+            unit: Some("第二单元".into()),
+            starts_ms: plan.starts_ms,
+            ends_ms: plan.ends_ms,
+        };
+        let id = self.add_lesson(&new).await?;
+        Ok(DemoLessonSeed { id, pairing, token: self.add_lesson_token(id, TokenRole::Both).await? })
+    }
+
+    async fn new_demo(&self, plan: DemoPlan) -> Result<DemoSeed> {
+        let city = self.add_school("实验小学", SchoolKind::Urban).await?;
+        let master = self.add_room(city, "主讲教室", RoomKind::Master, Some("三(3)班")).await?;
+        let mut rooms = Vec::new();
+        let mut displays = Vec::new();
+        for (school, kind, class) in VILLAGES {
+            let village = self.add_school(school, kind).await?;
+            let name = format!("{school} {class}");
+            let room = self.add_room(village, &name, RoomKind::Interactive, Some(class)).await?;
+            let (_, secret) = self.add_paired_display(room).await?;
+            displays.push(DemoDisplay { room: name, school: school.into(), url: format!("/display#secret={secret}") });
+            rooms.push(room);
+        }
+        let (admin_password, teacher_password) = (random_token(), random_token());
+        self.add_person(("管理员", "admin"), Some(&admin_password), Role::RegionAdmin, None).await?;
+        let teacher =
+            self.add_person(("王老师", "teacher"), Some(&teacher_password), Role::Teacher, Some(city)).await?;
+        let new = NewPairing {
+            subject: "音乐".into(),
+            grade: "三年级".into(),
+            teacher,
+            master_room: master,
+            rural_rooms: rooms,
+        };
+        let mut lessons = vec![self.demo_lesson(self.add_pairing(&new).await?, plan).await?];
+        for n in 2..=plan.lessons {
+            lessons.push(self.side_lesson(city, n, plan).await?);
+        }
+        let id = lessons.first().map(|l| l.id).ok_or(Error::Internal("a demo has a lesson"))?;
+        let account = |user: &str, password: String, url: String| DemoAccount { user: user.into(), password, url };
+        let page = Demo {
+            teacher: account("teacher", teacher_password, format!("/teacher/{id}")),
+            admin: account("admin", admin_password, "/admin".into()),
+            displays,
+            lesson: DemoLesson { id, title: String::new(), starts_ms: plan.starts_ms, ends_ms: plan.ends_ms },
+            library_url: "/library".into(),
+        };
+        Ok(DemoSeed { page, lessons })
+    }
+
+    /// Another lesson at the same time, with a teacher and rooms of its own and no displays.
+    async fn side_lesson(&self, city: SchoolId, n: usize, plan: DemoPlan) -> Result<DemoLessonSeed> {
+        let master = self.add_room(city, &format!("主讲教室 {n}"), RoomKind::Master, None).await?;
+        let village = self.add_school(&format!("北坡村小 {n}"), SchoolKind::Village).await?;
+        let room = self.add_room(village, &format!("听讲教室 {n}"), RoomKind::Interactive, None).await?;
+        let user = format!("teacher{n}");
+        let teacher = self.add_person((&format!("老师 {n}"), &user), None, Role::Teacher, Some(city)).await?;
+        let new = NewPairing {
+            subject: "音乐".into(),
+            grade: "三年级".into(),
+            teacher,
+            master_room: master,
+            rural_rooms: vec![room],
+        };
+        self.demo_lesson(self.add_pairing(&new).await?, plan).await
     }
 }

@@ -110,6 +110,22 @@ impl Signaling {
         self.office.store.retain_parts(recording, on_disk).await
     }
 
+    /// How often the scheduler has looked at the clock; it is alive while this rises.
+    pub fn looks(&self) -> u64 {
+        self.office.looks.load(std::sync::atomic::Ordering::Acquire)
+    }
+
+    /// Seats of a running lesson through which media flows now.
+    pub fn present(&self, lesson: command::LessonId) -> usize {
+        let view = self.office.act(|floor, _, _| floor.lesson(lesson).map(lesson::Lesson::view));
+        view.map_or(0, |v| v.seats.iter().filter(|s| s.present).count())
+    }
+
+    /// What became of a lesson, with evidence (JSON).
+    pub async fn outcome(&self, lesson: command::LessonId) -> Result<Option<(model::OutcomeResult, String)>> {
+        self.office.store.outcome(lesson).await
+    }
+
     /// Server time as the timetable sees it, epoch milliseconds.
     pub fn now_ms(&self) -> i64 {
         self.office.now().ms

@@ -44,6 +44,7 @@ pub enum ServerMessage {
         /// In which lesson.
         lesson: LessonId,
         /// Nobody if null.
+        #[schema(required)]
         seat: Option<SeatId>,
         /// Name of the room.
         #[serde(skip_serializing_if = "Option::is_none")]
@@ -56,6 +57,7 @@ pub enum ServerMessage {
         /// Whose.
         seat: SeatId,
         /// Down if null.
+        #[schema(required)]
         since_ms: Option<i64>,
     },
     /// A source may be heard (seen) or not.
@@ -194,6 +196,7 @@ pub struct LessonView {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub recording_since_ms: Option<i64>,
     /// Who is on stage.
+    #[schema(required)]
     pub stage: Option<SeatId>,
     /// The frozen video codec.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -228,6 +231,7 @@ pub struct SeatView {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub since_ms: Option<i64>,
     /// Hand up since.
+    #[schema(required)]
     pub hand: Option<i64>,
     /// What it sends.
     pub sources: Vec<SourceKind>,
@@ -249,6 +253,7 @@ pub struct SlotView {
     /// Its name, as in `Tongke-Slots`.
     pub slot: String,
     /// What it was told to show.
+    #[schema(required)]
     pub source: Option<SourceView>,
     /// `live`, `held` (last picture stays) or `none`.
     pub state: String,
@@ -320,6 +325,7 @@ pub enum PageMessage {
     /// The teacher calls a room on stage, or nobody.
     Call {
         /// Whom.
+        #[schema(required)]
         seat: Option<SeatId>,
     },
     /// A source shall be heard (seen) or not: the teacher for all seats, others for their own.

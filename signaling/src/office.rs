@@ -19,7 +19,7 @@ use crate::secret::{SigningKey, random_token};
 use crate::store::Store;
 use dashmap::DashMap;
 use std::path::PathBuf;
-use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use tokio::sync::{mpsc, oneshot};
 
@@ -94,6 +94,8 @@ pub(crate) struct Office {
     pub(crate) plan_changed: AtomicBool,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) ends: Mutex<Option<Ends>>,
+    /// Looks of the scheduler at the clock.
+    pub(crate) looks: AtomicU64,
     timeline: Timeline,
     stepped_ms: AtomicI64,
     floor: Mutex<Floor>,
@@ -127,6 +129,7 @@ impl Office {
             plan_changed: AtomicBool::new(true),
             clock,
             ends: Mutex::new(Some(Ends { orders: orders_end, jobs: jobs_end, commands })),
+            looks: AtomicU64::new(0),
             timeline,
             stepped_ms: AtomicI64::new(0),
             floor: Mutex::new(Floor::default()),

@@ -59,7 +59,7 @@ impl Bench {
     }
 
     fn report(&mut self, ntp_us: i64, rtp: u32, arrival_us: i64, trip_us: i64) {
-        let ntp = (ntp_us as u64 / 1_000_000) << 32 | ((ntp_us as u64 % 1_000_000) << 32) / 1_000_000;
+        let ntp = ((ntp_us as u64 / 1_000_000) << 32) | (((ntp_us as u64 % 1_000_000) << 32) / 1_000_000);
         self.clock.observe(ntp, arrival_us, Some(trip_us));
         self.track.report(1, 7, ntp, rtp);
     }
@@ -224,4 +224,21 @@ fn key_frames_are_asked_for_every_four_seconds_and_at_once_after_a_loss() {
     // The hole is given up after 500 ms; the regular request comes 4 s after the last key frame and goes on.
     assert_eq!(asked[..2], [24, 90]);
     assert!(asked.windows(2).all(|pair| pair[1] - pair[0] >= 7), "{asked:?}");
+}
+
+#[test]
+fn a_track_that_falls_silent_is_closed_and_its_run_ends() {
+    let mut bench = Bench::new(Media::Opus { channels: 1 });
+    for n in 0..100u16 {
+        bench.packet(n, u32::from(n) * 960, i64::from(n) * 20_000, &[0x08, 1, 2, 3]);
+    }
+    let part = |bench: &Bench| bench.facts.iter().any(|fact| matches!(fact, Fact::PartClosed(_)));
+    bench.with(|track, clock, sink| track.tick(5_000_000, Some(clock), sink));
+    assert!(!part(&bench));
+    let posted = |bench: &Bench| bench.live.read(RecordingKey(uuid::Uuid::nil())).remove(0);
+    assert!(crate::runs(&[], Some(&posted(&bench)))[0].open);
+    bench.with(|track, clock, sink| track.tick(12_000_000, Some(clock), sink));
+    assert!(part(&bench));
+    let runs = crate::runs(&[], Some(&posted(&bench)));
+    assert_eq!((runs[0].open, runs[0].duration_ms), (false, 2000));
 }

@@ -46,6 +46,7 @@ pub(crate) const SDP_MAX: usize = 64 * 1024;
         crate::messages::ServerMessage,
         crate::messages::Numbered,
         crate::messages::PageMessage,
+        crate::command::SessionId,
     ))
 )]
 struct Description;

@@ -16,6 +16,26 @@ pub struct Ending {
     pub evidence: serde_json::Value,
 }
 
+impl Ending {
+    /// Judges by presence: `seats` are (seat, whose, milliseconds present between the bells).
+    pub fn judge(held: bool, planned_ms: i64, seats: &[(SeatId, Holder, i64)]) -> Self {
+        let is_room = |holder: &Holder| matches!(holder, Holder::Room(_));
+        let rooms: Vec<i64> = seats.iter().filter(|(_, h, _)| is_room(h)).map(|(.., ms)| *ms).collect();
+        let taught = seats.iter().any(|(_, holder, ms)| !is_room(holder) && *ms > 0);
+        let enough_ms = planned_ms as f64 * DELIVERED_SHARE;
+        let result = if !held || !taught || rooms.iter().all(|ms| *ms == 0) {
+            OutcomeResult::Failed
+        } else if rooms.iter().all(|ms| *ms as f64 >= enough_ms) {
+            OutcomeResult::Delivered
+        } else {
+            OutcomeResult::Partial
+        };
+        let seat = |(seat, _, ms): &(SeatId, Holder, i64)| serde_json::json!({ "seat": seat, "attendance_ms": ms });
+        let seats: Vec<_> = seats.iter().map(seat).collect();
+        Self { result, evidence: serde_json::json!({ "planned_ms": planned_ms, "seats": seats }) }
+    }
+}
+
 /// A room that was there for this share of the lesson had it.
 const DELIVERED_SHARE: f64 = 0.8;
 
@@ -66,28 +86,12 @@ impl Lesson {
     }
 
     fn ending(&self) -> Ending {
-        let held_ms = (self.ends_ms - self.starts_ms).max(1);
-        let mut shares: Vec<f64> = Vec::new();
-        let mut seats: Vec<serde_json::Value> = Vec::new();
-        for seat in &self.seats {
-            let share = seat.attendance_ms as f64 / held_ms as f64;
-            if matches!(seat.facts.holder, Holder::Room(_)) {
-                shares.push(share);
-            }
-            seats.push(serde_json::json!({ "seat": seat.facts.id, "attendance_ms": seat.attendance_ms }));
-        }
-        let taught = self.seats.first().is_some_and(|t| t.attendance_ms > 0);
-        let result = if self.state != LessonState::Live || !taught || shares.iter().all(|s| *s == 0.0) {
-            OutcomeResult::Failed
-        } else if shares.iter().all(|s| *s >= DELIVERED_SHARE) {
-            OutcomeResult::Delivered
-        } else {
-            OutcomeResult::Partial
-        };
-        let evidence = serde_json::json!({
-            "planned_ms": held_ms, "recording": self.recording.map(|(id, _)| id), "codec": self.codec, "seats": seats,
-        });
-        Ending { result, evidence }
+        let held_ms = self.ends_ms - self.starts_ms;
+        let seats: Vec<_> = self.seats.iter().map(|s| (s.facts.id, s.facts.holder, s.attendance_ms)).collect();
+        let mut ending = Ending::judge(self.state == LessonState::Live, held_ms, &seats);
+        ending.evidence["recording"] = serde_json::json!(self.recording.map(|(id, _)| id));
+        ending.evidence["codec"] = serde_json::json!(self.codec);
+        ending
     }
 
     /// Moves the end.

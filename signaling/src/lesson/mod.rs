@@ -8,6 +8,7 @@ mod acts;
 mod health;
 mod sessions;
 
+pub use acts::Ending;
 pub use sessions::{JoinError, PageKey, Seating};
 
 use crate::command::{

@@ -257,10 +257,10 @@ impl Store {
         }
     }
 
-    /// Lessons the scheduler has to think of: not yet closed, and opening before `horizon_ms`.
+    /// Lessons the scheduler has to think of: those that run, wherever the clock is, and those planned before the horizon.
     pub(crate) async fn due_lessons(&self, horizon_ms: i64) -> Result<Vec<DueRow>> {
         let sql = "SELECT id, state, starts_ms, ends_ms FROM lesson
-                   WHERE state IN ('planned', 'open', 'live') AND starts_ms < $1 ORDER BY starts_ms, id";
+                   WHERE state IN ('open', 'live') OR (state = 'planned' AND starts_ms < $1) ORDER BY starts_ms, id";
         Ok(sqlx::query_as(sql).bind(horizon_ms).fetch_all(&self.pool).await?)
     }
 

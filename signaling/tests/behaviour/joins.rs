@@ -1,0 +1,153 @@
+//! Sessions: who may sit where, who replaces whom, what refusals become.
+
+use crate::district::{BELL, District};
+use axum::http::StatusCode;
+use tongke_signaling::command::{Command, SessionId, SessionRole};
+use tongke_signaling::model::TokenRole;
+
+async fn live() -> District {
+    let d = District::new().await;
+    d.at(BELL, "live").await;
+    d.admitted().await;
+    d.plane.forget();
+    d
+}
+
+fn joins(commands: &[Command]) -> Vec<(SessionId, SessionRole)> {
+    let join = |c: &Command| match c {
+        Command::Join { session, role, .. } => Some((*session, *role)),
+        _ => None,
+    };
+    commands.iter().filter_map(join).collect()
+}
+
+#[tokio::test]
+async fn each_seat_gets_its_own_m_lines_and_slots() {
+    let d = live().await;
+    let teacher = d.sign_in("wang").await;
+    let answers = [teacher.offer("v=0").await, d.display(0).offer("v=0").await, d.display(2).offer("v=0").await];
+    for answer in &answers {
+        assert_eq!(answer.status, StatusCode::CREATED);
+        assert_eq!(answer.text, "v=0 answer");
+        assert_eq!(answer.header("content-type").unwrap(), "application/sdp");
+        assert_eq!(answer.header("etag").unwrap(), "\"1\"");
+        assert!(answer.header("location").unwrap().starts_with(&format!("/api/lessons/{}/sessions/", d.facts.lesson)));
+    }
+    let slots: serde_json::Value = serde_json::from_str(&answers[1].header("tongke-slots").unwrap()).unwrap();
+    assert_eq!((&slots["0"], &slots["5"]), (&"teacher_video".into(), &"stage_audio".into()));
+    let roles: Vec<_> = joins(&d.plane.told()).into_iter().map(|j| j.1).collect();
+    assert_eq!(roles, [SessionRole::Teacher, SessionRole::InteractiveRoom, SessionRole::TerminalRoom]);
+}
+
+#[tokio::test]
+async fn an_offer_again_leaves_the_old_session_first() {
+    let d = live().await;
+    d.display(0).page("tab").offer("v=0").await;
+    let first = joins(&d.plane.told())[0].0;
+    d.display(0).page("tab").offer("v=0").await;
+    let told = d.plane.told();
+    let left = told.iter().position(|c| *c == Command::Leave { session: first }).unwrap();
+    let joined = told.iter().rposition(|c| matches!(c, Command::Join { .. })).unwrap();
+    assert!(left < joined);
+    assert_eq!(d.signaling.present(d.facts.lesson), 1);
+}
+
+#[tokio::test]
+async fn a_restart_needs_the_present_credentials() {
+    let d = live().await;
+    let me = d.display(0);
+    let at = me.offer("v=0").await.header("location").unwrap();
+    assert_eq!(me.patch(&at, None).await.status, StatusCode::PRECONDITION_REQUIRED);
+    assert_eq!(me.patch(&at, Some("\"0\"")).await.status, StatusCode::PRECONDITION_FAILED);
+    let restarted = me.patch(&at, Some("\"1\"")).await;
+    assert_eq!((restarted.status, restarted.text.as_str()), (StatusCode::OK, "a=ice"));
+    assert_eq!(restarted.header("etag").unwrap(), "\"2\"");
+    assert_eq!(me.patch(&at, Some("*")).await.status, StatusCode::OK);
+    // Another room of the same lesson has nothing to do with it.
+    assert_eq!(d.display(1).patch(&at, Some("*")).await.status, StatusCode::NOT_FOUND);
+    assert_eq!(d.display(1).delete(&at).await.status, StatusCode::NOT_FOUND);
+    assert_eq!(me.delete(&at).await.status, StatusCode::NO_CONTENT);
+    assert_eq!(me.delete(&at).await.status, StatusCode::NOT_FOUND);
+    assert_eq!(me.patch(&at, Some("*")).await.status, StatusCode::NOT_FOUND);
+}
+
+#[tokio::test]
+async fn refusals_become_statuses_and_free_the_seat() {
+    let d = live().await;
+    for (offer, status, code) in [
+        ("v=0 malformed", StatusCode::BAD_REQUEST, "malformed"),
+        ("v=0 unfit", StatusCode::UNPROCESSABLE_ENTITY, "unfit_offer"),
+        ("v=0 full", StatusCode::SERVICE_UNAVAILABLE, "unavailable"),
+    ] {
+        let refused = d.display(0).offer(offer).await;
+        assert_eq!((refused.status, refused.code()), (status, code));
+    }
+    assert_eq!(d.display(0).offer("v=0 unfit").await.body["error"]["line"], 3);
+    let full = d.display(0).offer("v=0 full").await;
+    assert_eq!(full.header("retry-after").unwrap(), "1");
+    let large = d.display(0).offer(&"x".repeat(64 * 1024 + 1)).await;
+    assert_eq!(large.status, StatusCode::PAYLOAD_TOO_LARGE);
+    let path = format!("/api/lessons/{}/sessions", d.facts.lesson);
+    let typed = d.display(0).post(&path, serde_json::json!({})).await;
+    assert_eq!(typed.status, StatusCode::UNSUPPORTED_MEDIA_TYPE);
+    assert_eq!(d.signaling.present(d.facts.lesson), 0);
+}
+
+#[tokio::test]
+async fn a_media_plane_that_is_silent_costs_the_seat_nothing() {
+    let d = live().await;
+    let silent = d.display(0).offer("v=0 silence").await;
+    assert_eq!((silent.status, silent.code()), (StatusCode::SERVICE_UNAVAILABLE, "unavailable"));
+    d.plane.until("the seat is freed", |c| c.iter().any(|c| matches!(c, Command::Leave { .. })).then_some(())).await;
+    assert_eq!(d.display(0).offer("v=0").await.status, StatusCode::CREATED);
+}
+
+#[tokio::test]
+async fn whip_publishes_beside_the_teachers_page_and_whep_is_never_in_the_attendance() {
+    let d = live().await;
+    let teacher = d.sign_in("wang").await;
+    teacher.offer("v=0").await;
+    let token = d.signaling.add_lesson_token(d.facts.lesson, TokenRole::Both).await.unwrap();
+    let box_ = d.bearer(&token);
+    let whip = format!("/whip/{}", d.facts.lesson);
+    let camera = box_.offer_to(&whip, "v=0").await;
+    assert_eq!(camera.status, StatusCode::CREATED);
+    assert_eq!(box_.offer_to(&format!("{whip}?source=screen"), "v=0").await.status, StatusCode::CREATED);
+    assert!(!d.plane.told().iter().any(|c| matches!(c, Command::Leave { .. })), "they live side by side");
+    // A new one with the same source replaces the older.
+    assert_eq!(box_.offer_to(&whip, "v=0").await.status, StatusCode::CREATED);
+    let at = camera.header("location").unwrap();
+    assert_eq!(box_.patch(&at, Some("*")).await.status, StatusCode::NOT_FOUND);
+
+    let present = d.signaling.present(d.facts.lesson);
+    for view in ["", "?view=screen", "?view=stage"] {
+        let seen = box_.offer_to(&format!("/whep/{}{view}", d.facts.lesson), "v=0").await;
+        assert_eq!(seen.status, StatusCode::CREATED);
+        assert!(seen.header("location").unwrap().starts_with("/whep/"));
+    }
+    assert_eq!(d.signaling.present(d.facts.lesson), present);
+    let wrong = box_.offer_to(&format!("/whep/{}?view=cellar", d.facts.lesson), "v=0").await;
+    assert_eq!(wrong.status, StatusCode::UNPROCESSABLE_ENTITY);
+    // The page cannot touch the box's session, nor the box the page's.
+    let path = format!("/api/lessons/{}/sessions/{}", d.facts.lesson, at.rsplit('/').next().unwrap());
+    assert_eq!(teacher.delete(&path).await.status, StatusCode::NOT_FOUND);
+}
+
+#[tokio::test]
+async fn tokens_open_what_they_were_made_for() {
+    let d = live().await;
+    let whep = d.signaling.add_lesson_token(d.facts.lesson, TokenRole::Whep).await.unwrap();
+    let whip = format!("/whip/{}", d.facts.lesson);
+    assert_eq!(d.bearer(&whep).offer_to(&whip, "v=0").await.status, StatusCode::FORBIDDEN);
+    assert_eq!(d.anon().offer_to(&whip, "v=0").await.status, StatusCode::UNAUTHORIZED);
+    let other = format!("/whep/{}", tongke_signaling::command::LessonId::random());
+    assert_eq!(d.bearer(&whep).offer_to(&other, "v=0").await.status, StatusCode::NOT_FOUND);
+    let asked = d.sign_in("wang").await;
+    let made =
+        asked.post(&format!("/api/lessons/{}/tokens", d.facts.lesson), serde_json::json!({"role": "whip"})).await;
+    assert_eq!(made.status, StatusCode::CREATED);
+    assert_eq!(made.body["whip"], whip);
+    assert!(made.body.get("whep").is_none());
+    let token = made.body["token"].as_str().unwrap();
+    assert_eq!(d.bearer(token).offer_to(&whip, "v=0").await.status, StatusCode::CREATED);
+}

@@ -1,0 +1,71 @@
+//! Renders every page in every state and language as pictures into out/pages, and fails on what a picture must not
+//! show. `npm run pages [-- word]` renders only scenes whose name holds the word.
+
+import { mkdir, readFile, rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import { DEVICES, launch } from './browser.mjs';
+import { check } from './checks.mjs';
+import { farPage } from './media.mjs';
+import { play } from './mock.mjs';
+import { scenes } from './scenes.mjs';
+import { serve } from './server.mjs';
+
+const here = import.meta.dirname;
+const out = join(here, '../out/pages');
+const wanted = process.argv[2] ?? '';
+const langs = (process.env.LANGS ?? 'zh,en').split(',');
+
+if (wanted === '') await rm(out, { recursive: true, force: true });
+await mkdir(out, { recursive: true });
+const catalogue = await readFile(join(here, '../src/words/en.ts'), 'utf8');
+const keys = new Set([...catalogue.matchAll(/^ {2}'([\w.]+)':/gm)].map((match) => match[1]));
+
+const server = await serve(join(here, '../dist'));
+const share = '--auto-select-desktop-capture-source=Entire screen';
+const withDevices = await launch([...DEVICES, share]);
+const without = await launch();
+const far = await farPage(withDevices);
+const farWithout = await farPage(without);
+let pictures = 0;
+const failures = [];
+
+for (const lang of langs) {
+  for (const { name, path, sizes, scene, devices = true } of scenes(lang)) {
+    if (!name.includes(wanted)) continue;
+    const browser = devices ? withDevices : without;
+    const theFar = devices ? far : farWithout;
+    const context = await browser.newContext({ viewport: sizes[0], timezoneId: 'Asia/Shanghai', locale: 'zh-CN', reducedMotion: 'reduce' });
+    const page = await context.newPage();
+    const id = `${name}.${lang}`;
+    page.on('pageerror', (error) => failures.push(`${id}: script error: ${error.message}`));
+    page.on('console', (message) => {
+      const text = message.text();
+      if (message.type() === 'error' && !/Failed to load resource|WebSocket connection/.test(text)) failures.push(`${id}: console: ${text}`);
+    });
+    await play(page, scene, theFar);
+    const url = new URL(path + (scene.fragment ?? ''), server.url);
+    url.searchParams.set('lang', lang);
+    await page.goto(url.href);
+    await page.waitForTimeout(scene.wait);
+    await scene.act?.(page, scene, theFar);
+    for (const [i, size] of sizes.entries()) {
+      if (i > 0) {
+        await page.setViewportSize(size);
+        await page.waitForTimeout(300);
+      }
+      const shot = `${id}.${size.width}`;
+      await page.screenshot({ path: join(out, `${shot}.png`) });
+      pictures += 1;
+      for (const fault of await check(page, lang, keys)) failures.push(`${shot}: ${fault}`);
+    }
+    await context.close();
+    await theFar.evaluate(() => window.hangUp());
+  }
+}
+
+await withDevices.close();
+await without.close();
+server.close();
+console.log(`${pictures} pictures in ${out}`);
+for (const failure of new Set(failures)) console.error(failure);
+process.exitCode = failures.length > 0 ? 1 : 0;

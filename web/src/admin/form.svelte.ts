@@ -1,0 +1,43 @@
+//! A form on its way to the server: busy, refused with reasons per field, or done.
+
+import { call, Failure } from '../api/http';
+import type { Clash } from '../api/types';
+import { tWord } from '../words/index.svelte';
+
+export class Form {
+  busy = $state(false);
+  fault = $state<string | null>(null);
+  fields = $state.raw<Record<string, string>>({});
+  clashes = $state.raw<Clash[]>([]);
+  done = $state(false);
+
+  async send<T>(path: string, body: unknown, method = 'POST'): Promise<T | null> {
+    this.busy = true;
+    this.clear();
+    try {
+      const answer = await call<T>(path, { method, body });
+      this.done = true;
+      return answer;
+    } catch (error) {
+      const failure = error instanceof Failure ? error : new Failure(0, 'unreachable');
+      this.fault = tWord('error', failure.code, 'error.other');
+      this.fields = failure.body.fields ?? {};
+      this.clashes = Array.isArray(failure.body.clashes) ? (failure.body.clashes as Clash[]) : [];
+      return null;
+    } finally {
+      this.busy = false;
+    }
+  }
+
+  clear(): void {
+    this.fault = null;
+    this.fields = {};
+    this.clashes = [];
+    this.done = false;
+  }
+
+  /** Why a field was refused, in words; the server's own reason is for engineers. */
+  why(field: string): string | null {
+    return field in this.fields ? tWord('field', field, 'field.bad') : null;
+  }
+}

@@ -1,0 +1,4 @@
+import { start } from '../ui/mount';
+import Library from './Library.svelte';
+
+start(Library, 'library.title');

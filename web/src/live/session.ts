@@ -1,0 +1,257 @@
+//! A page's place in the media plane, over as many connections as it takes.
+//!
+//! It offers, restarts when the path is silent, offers anew when the server no longer knows it, and never gives up
+//! until told to leave. It decides nothing about lessons: who starts it and who stops it is the page.
+
+import { Failure } from '../api/http';
+import type { SourceKind } from '../api/types';
+import { Backoff } from './backoff';
+import type { Endpoint } from './endpoint';
+import type { SeatRole, SlotName } from './lines';
+import { Peer } from './peer';
+import { sumOf, type Sums } from './stats';
+import { Watchdog } from './watchdog';
+
+export type Phase = 'idle' | 'joining' | 'connecting' | 'live' | 'restarting' | 'waiting' | 'ended';
+
+export interface SessionEvents {
+  phase(phase: Phase): void;
+  /** tracks that arrive, by slot, whenever a new connection has become live */
+  arriving(tracks: Map<SlotName, MediaStreamTrack>): void;
+  /** the server's map of mid to slot */
+  slots?(byMid: Record<string, string>): void;
+  refused?(failure: Failure): void;
+}
+
+export interface SessionParts {
+  endpoint: Endpoint;
+  role: SeatRole;
+  events: SessionEvents;
+  createPeer?: (configuration: RTCConfiguration) => RTCPeerConnection;
+  now?: () => number;
+  random?: () => number;
+}
+
+const WATCH_MS = 500;
+/** ICE, DTLS and the answer's way back; the server frees an unconnected session after 10 s. */
+const CONNECT_MS = 8_000;
+/** A restart that brings no packet within this time is followed by a new offer. */
+const RESTART_MS = 4_000;
+
+export class LiveSession {
+  phase: Phase = 'idle';
+  sums: Sums | null = null;
+  /** when the last own offer was accepted; a `replaced` right after it is about our own older session */
+  joinedAt = -Infinity;
+  private peer: Peer | null = null;
+  /** the connection before: its last pictures stay until the new one is live */
+  private fading: Peer | null = null;
+  private location: string | null = null;
+  private etag: string | null = null;
+  /** every new offer or stop makes older asynchronous work void */
+  private turn = 0;
+  private deadline = Infinity;
+  private timer: ReturnType<typeof setInterval> | null = null;
+  private retry: ReturnType<typeof setTimeout> | null = null;
+  private readonly tracks = new Map<SourceKind, MediaStreamTrack | null>();
+  private readonly limits = new Map<SourceKind, (rid: string | undefined, index: number) => boolean>();
+  private music = false;
+  private readonly watchdog = new Watchdog();
+  private readonly backoff: Backoff;
+  private readonly now: () => number;
+  /** negotiation steps of one connection never overlap */
+  private chain: Promise<unknown> = Promise.resolve();
+
+  constructor(private readonly parts: SessionParts) {
+    this.now = parts.now ?? (() => performance.now());
+    this.backoff = new Backoff(this.now, parts.random);
+  }
+
+  start(): void {
+    if (this.phase !== 'idle') return;
+    this.timer = setInterval(() => void this.watch(), WATCH_MS);
+    void this.join();
+  }
+
+  /** Leaves for good; the seat stays in the lesson. */
+  async stop(): Promise<void> {
+    if (this.phase === 'ended') return;
+    this.turn += 1;
+    if (this.timer !== null) clearInterval(this.timer);
+    if (this.retry !== null) clearTimeout(this.retry);
+    const location = this.location;
+    this.location = null;
+    this.peer?.close();
+    this.fading?.close();
+    this.peer = this.fading = null;
+    this.move('ended');
+    if (location !== null) await this.parts.endpoint.leave(location).catch(() => undefined);
+  }
+
+  put(kind: SourceKind, track: MediaStreamTrack | null): void {
+    this.tracks.set(kind, track);
+    this.peer?.put(kind, track).catch(() => undefined);
+  }
+
+  limit(kind: SourceKind, active: (rid: string | undefined, index: number) => boolean): void {
+    this.limits.set(kind, active);
+    const peer = this.peer;
+    if (peer) void this.inTurn(() => peer.layers(kind, active));
+  }
+
+  setMusic(music: boolean): void {
+    if (music === this.music) return;
+    this.music = music;
+    const peer = this.peer;
+    if (peer) void this.inTurn(() => peer.wish({ music }));
+  }
+
+  /** Something outside says the path may be broken (network changed, event stream back): look now. */
+  hurry(): void {
+    if (this.phase === 'waiting') void this.join();
+  }
+
+  async stats(): Promise<Sums | null> {
+    const peer = this.peer;
+    return peer === null ? null : sumOf(await peer.connection.getStats());
+  }
+
+  private async join(): Promise<void> {
+    const turn = ++this.turn;
+    if (this.retry !== null) clearTimeout(this.retry);
+    this.move('joining');
+    this.deadline = Infinity;
+    this.sums = null;
+    // Keep the newest connection that ever showed something, drop one that never did.
+    if (this.fading !== null) this.peer?.close();
+    else this.fading = this.peer;
+    const peer = new Peer(
+      this.parts.role,
+      { music: this.music },
+      this.parts.createPeer ?? ((configuration) => new RTCPeerConnection(configuration)),
+    );
+    this.peer = peer;
+    this.chain = Promise.resolve();
+    this.watchdog.reset();
+    peer.connection.addEventListener('connectionstatechange', () => this.connectionMoved(turn, peer));
+    try {
+      for (const [kind, track] of this.tracks) await peer.put(kind, track);
+      const answer = await this.parts.endpoint.offer(await peer.offer());
+      if (turn !== this.turn) {
+        // Stopped meanwhile: the server must not keep a session that nobody sits in.
+        if (this.location === null) void this.parts.endpoint.leave(answer.location).catch(() => undefined);
+        return;
+      }
+      this.location = answer.location;
+      this.etag = answer.etag;
+      this.joinedAt = this.now();
+      await peer.accept(answer.sdp);
+      if (turn !== this.turn) return;
+      this.parts.events.slots?.(answer.slots);
+      for (const [kind, active] of this.limits) void this.inTurn(() => peer.layers(kind, active));
+      this.deadline = this.now() + CONNECT_MS;
+      if (this.phase === 'joining') this.move('connecting');
+    } catch (error) {
+      if (turn === this.turn) this.failed(error);
+    }
+  }
+
+  private failed(error: unknown): void {
+    const failure = error instanceof Failure ? error : null;
+    this.location = null;
+    if (failure !== null && failure.status >= 400 && failure.status < 500) this.parts.events.refused?.(failure);
+    this.wait(failure?.retryAfterMs ?? 0);
+  }
+
+  private wait(atLeastMs: number): void {
+    this.move('waiting');
+    this.deadline = Infinity;
+    const turn = this.turn;
+    this.retry = setTimeout(() => {
+      if (turn === this.turn) void this.join();
+    }, Math.max(atLeastMs, this.backoff.next()));
+  }
+
+  private connectionMoved(turn: number, peer: Peer): void {
+    if (turn !== this.turn || peer !== this.peer) return;
+    if (peer.connection.connectionState === 'connected') this.becameLive(peer);
+    if (peer.connection.connectionState === 'failed' && this.phase !== 'waiting') void this.join();
+  }
+
+  private becameLive(peer: Peer): void {
+    const first = this.phase !== 'restarting' && this.phase !== 'live';
+    if (this.phase !== 'restarting') this.deadline = Infinity;
+    if (!first) return;
+    this.backoff.reset();
+    this.move('live');
+    this.parts.events.arriving(peer.arriving);
+    this.fading?.close();
+    this.fading = null;
+  }
+
+  private async restart(): Promise<void> {
+    const { peer, location, turn } = this;
+    if (peer === null || location === null) return;
+    this.move('restarting');
+    this.deadline = Infinity;
+    try {
+      await this.inTurn(async () => {
+        const fragment = await peer.restart();
+        // The offer stands until the server has answered it, however long the network is away.
+        for (;;) {
+          try {
+            const reply = await this.parts.endpoint.restart(location, this.etag, fragment);
+            if (turn !== this.turn) return;
+            this.etag = reply.etag;
+            await peer.restarted(reply.fragment);
+            break;
+          } catch (error) {
+            if (turn !== this.turn) return;
+            if (!(error instanceof Failure) || !error.unreachable) throw error;
+            await new Promise((resolve) => setTimeout(resolve, this.backoff.next()));
+            if (turn !== this.turn) return;
+          }
+        }
+      });
+      if (turn !== this.turn) return;
+      this.deadline = this.now() + RESTART_MS;
+    } catch {
+      // Unknown session, another ETag, or an engine that refuses: start anew.
+      if (turn === this.turn) void this.join();
+    }
+  }
+
+  private async watch(): Promise<void> {
+    const { peer, turn } = this;
+    if (peer === null || this.phase === 'waiting' || this.phase === 'joining') return;
+    const sums = sumOf(await peer.connection.getStats());
+    if (turn !== this.turn) return;
+    const before = this.sums;
+    this.sums = sums;
+    const now = this.now();
+    const silence = this.watchdog.feed(now, sums);
+    if (this.phase === 'restarting') {
+      if (before !== null && sums.bytes > before.bytes && this.deadline !== Infinity) {
+        this.deadline = Infinity;
+        this.backoff.reset();
+        this.move('live');
+      }
+    } else if (this.phase === 'live' && silence > 0) {
+      await this.restart();
+      return;
+    }
+    if (now > this.deadline) void this.join();
+  }
+
+  private inTurn<T>(step: () => Promise<T>): Promise<T> {
+    const run = this.chain.then(step);
+    this.chain = run.catch(() => undefined);
+    return run;
+  }
+
+  private move(phase: Phase): void {
+    if (phase === this.phase) return;
+    this.phase = phase;
+    this.parts.events.phase(phase);
+  }
+}

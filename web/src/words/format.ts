@@ -1,0 +1,45 @@
+//! Times and lengths as people read them. Reactive through `locale()`.
+
+import { locale } from './index.svelte';
+
+const two = (value: number) => String(value).padStart(2, '0');
+
+/** 10:20 */
+export function clockOf(ms: number): string {
+  const date = new Date(ms);
+  return `${two(date.getHours())}:${two(date.getMinutes())}`;
+}
+
+/** 10:20:05 */
+export function clockSecondsOf(ms: number): string {
+  return `${clockOf(ms)}:${two(new Date(ms).getSeconds())}`;
+}
+
+/** A length: 17:42, or 1:02:03 from an hour on. */
+export function spanOf(ms: number): string {
+  const seconds = Math.max(0, Math.floor(ms / 1000));
+  const hours = Math.floor(seconds / 3600);
+  const minutes = Math.floor((seconds % 3600) / 60);
+  return hours > 0 ? `${hours}:${two(minutes)}:${two(seconds % 60)}` : `${two(minutes)}:${two(seconds % 60)}`;
+}
+
+/** A length that is counted down: its last second is shown as 00:01. */
+export function countdownOf(ms: number): string {
+  return spanOf(Math.ceil(Math.max(0, ms) / 1000) * 1000);
+}
+
+export function weekdayOf(ms: number): string {
+  return new Intl.DateTimeFormat(locale(), { weekday: 'long' }).format(ms);
+}
+
+export function dayOf(ms: number): string {
+  return new Intl.DateTimeFormat(locale(), { month: 'long', day: 'numeric' }).format(ms);
+}
+
+export function dateOf(ms: number): string {
+  return new Intl.DateTimeFormat(locale(), { year: 'numeric', month: '2-digit', day: '2-digit' }).format(ms);
+}
+
+export function minutesOf(ms: number): number {
+  return Math.round(ms / 60_000);
+}
