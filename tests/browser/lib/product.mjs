@@ -69,7 +69,9 @@ export async function startDemo(name, { minutes = 10, startsIn_s = 0, lessons = 
     const patience = setTimeout(() => child.kill('SIGKILL'), 10_000);
     await ended(child);
     clearTimeout(patience);
-    rmSync(directory, { recursive: true, force: true });
+    // Kept for a look at a recording when somebody asks for it.
+    if (process.env.TONGKE_TEST_KEEP) console.log(`# kept ${directory}`);
+    else rmSync(directory, { recursive: true, force: true });
   };
   demo.logTail = () => readFileSync(logPath, 'utf8').split('\n').slice(-40).join('\n');
 
