@@ -222,7 +222,10 @@ mod tests {
             tries.succeeded(&key);
         }
         (0..10).for_each(|now| tries.begin(key.clone(), 10, 900_000, now).unwrap());
-        assert!(matches!(tries.begin(key.clone(), 10, 900_000, 899_999), Err(Error::TooManyTries { retry_after_s: 1 })));
+        assert!(matches!(
+            tries.begin(key.clone(), 10, 900_000, 899_999),
+            Err(Error::TooManyTries { retry_after_s: 1 })
+        ));
         tries.begin(key, 10, 900_000, 900_000).unwrap();
     }
 

@@ -5,9 +5,7 @@ use crate::command::LessonId;
 use crate::error::{Error, Result};
 use crate::model::{DisplayId, PairingId, PersonId, Role, RoomId, RoomKind, SchoolId, SchoolKind, TokenRole};
 use crate::office::Office;
-use crate::schema::{
-    Demo, DemoAccount, DemoDisplay, DemoLesson, Lesson, NewLesson, NewPairing, NewRoom, NewSchool,
-};
+use crate::schema::{Demo, DemoAccount, DemoDisplay, DemoLesson, Lesson, NewLesson, NewPairing, NewRoom, NewSchool};
 use crate::secret::{hash, random_token};
 use crate::{Signaling, store::Window};
 use serde::{Deserialize, Serialize};
@@ -19,7 +17,8 @@ impl Office {
     pub(crate) async fn demo(&self) -> Result<Demo> {
         let facts = self.config.demo.as_ref().ok_or(Error::NotFound)?;
         let text = self.store.setting_if_any(DEMO).await?.ok_or(Error::NotFound)?;
-        let mut demo: Demo = serde_json::from_str(&text).map_err(|_| Error::Internal("the stored demo cannot be read"))?;
+        let mut demo: Demo =
+            serde_json::from_str(&text).map_err(|_| Error::Internal("the stored demo cannot be read"))?;
         let base = &facts.base_url;
         demo.teacher.url = format!("{base}{}", demo.teacher.url);
         demo.admin.url = format!("{base}{}", demo.admin.url);
@@ -226,7 +225,8 @@ impl Signaling {
         }
         let (admin_password, teacher_password) = (random_token(), random_token());
         self.add_person(("管理员", "admin"), Some(&admin_password), Role::RegionAdmin, None).await?;
-        let teacher = self.add_person(("王老师", "teacher"), Some(&teacher_password), Role::Teacher, Some(city)).await?;
+        let teacher =
+            self.add_person(("王老师", "teacher"), Some(&teacher_password), Role::Teacher, Some(city)).await?;
         let new = NewPairing {
             subject: "音乐".into(),
             grade: "三年级".into(),

@@ -321,7 +321,12 @@ mod tests {
     }
 
     fn members(room: RoomId) -> Arc<Members> {
-        Arc::new(Members { lesson: LessonId::random(), teacher: PersonId::random(), rooms: vec![room], schools: vec![] })
+        Arc::new(Members {
+            lesson: LessonId::random(),
+            teacher: PersonId::random(),
+            rooms: vec![room],
+            schools: vec![],
+        })
     }
 
     #[tokio::test]

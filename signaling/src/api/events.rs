@@ -36,7 +36,11 @@ const PER_SECOND: f64 = 20.0;
 /// The event stream: a WebSocket of JSON text. The first message is `hello`.
 #[utoipa::path(get, path = "/api/events", tag = "events",
     responses((status = 101, description = "PageMessage ↔ Numbered"), (status = 403, body = ErrorAnswer)))]
-pub(crate) async fn events(State(office): State<App>, headers: HeaderMap, upgrade: WebSocketUpgrade) -> Result<Response> {
+pub(crate) async fn events(
+    State(office): State<App>,
+    headers: HeaderMap,
+    upgrade: WebSocketUpgrade,
+) -> Result<Response> {
     let signed_in = identify(&office, &headers).await?;
     let upgrade = upgrade.max_message_size(MESSAGE_MAX).max_frame_size(MESSAGE_MAX);
     Ok(upgrade.on_upgrade(move |socket| serve(office, socket, signed_in)))
@@ -172,9 +176,9 @@ impl Page {
 
     fn tell_slots(&self) {
         let viewer = self.socket.viewer();
-        let slots = self.office.act(|floor, _, _| {
-            floor.current(viewer.holder).and_then(|l| l.slots_of_page(viewer.holder, &viewer.page))
-        });
+        let slots = self
+            .office
+            .act(|floor, _, _| floor.current(viewer.holder).and_then(|l| l.slots_of_page(viewer.holder, &viewer.page)));
         if let Some(slots) = slots {
             self.tell(&ServerMessage::Slots { slots });
         }

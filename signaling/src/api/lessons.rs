@@ -78,7 +78,11 @@ pub(crate) async fn lesson(State(office): State<App>, me: Identity, Path(id): Pa
 /// Cancels a planned lesson.
 #[utoipa::path(delete, path = "/api/lessons/{lesson}", tag = "lessons", params(("lesson" = LessonId, Path)),
     responses((status = 204), (status = 404, body = ErrorAnswer), (status = 409, body = ErrorAnswer)))]
-pub(crate) async fn cancel_lesson(State(office): State<App>, me: Identity, Path(id): Path<LessonId>) -> Result<StatusCode> {
+pub(crate) async fn cancel_lesson(
+    State(office): State<App>,
+    me: Identity,
+    Path(id): Path<LessonId>,
+) -> Result<StatusCode> {
     if !office.store.lesson_is_mastered_by(id, me.caller.school_bound()?).await? {
         return Err(Error::NotFound);
     }
@@ -203,7 +207,8 @@ impl crate::office::Office {
     pub(crate) async fn today(&self, scope: Scope) -> Result<Vec<Lesson>> {
         let (from_ms, to_ms) = self.day_ms(self.now().ms);
         let window = Window::new(None, Some(100));
-        let page = self.store.lessons(scope, (Some(from_ms), Some(to_ms)), window, self.config.admits_before_ms).await?;
+        let page =
+            self.store.lessons(scope, (Some(from_ms), Some(to_ms)), window, self.config.admits_before_ms).await?;
         Ok(page.items)
     }
 

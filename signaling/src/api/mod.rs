@@ -1,4 +1,4 @@
-//! The HTTP API. [`table`] is its table of contents: who may call what. A route that is not in the table is not
+//! The HTTP API. [`RULES`] is its table of contents: who may call what. A route that is not in the table is not
 //! served.
 
 mod account;

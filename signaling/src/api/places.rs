@@ -35,7 +35,11 @@ fn limited(me: &Identity, asked: Option<SchoolId>) -> Result<Option<SchoolId>> {
 /// Schools.
 #[utoipa::path(get, path = "/api/schools", tag = "places", params(ListQuery),
     responses((status = 200, body = Page<School>)))]
-pub(crate) async fn schools(State(office): State<App>, me: Identity, Query(q): Query<ListQuery>) -> Result<Json<Page<School>>> {
+pub(crate) async fn schools(
+    State(office): State<App>,
+    me: Identity,
+    Query(q): Query<ListQuery>,
+) -> Result<Json<Page<School>>> {
     let only = limited(&me, q.school)?;
     office.store.schools(q.q.as_deref(), only, Window::new(q.page, q.per_page)).await.map(Json)
 }
@@ -43,7 +47,10 @@ pub(crate) async fn schools(State(office): State<App>, me: Identity, Query(q): Q
 /// Adds a school.
 #[utoipa::path(post, path = "/api/schools", tag = "places", request_body = NewSchool,
     responses((status = 201, body = School), (status = 409, body = ErrorAnswer), (status = 422, body = ErrorAnswer)))]
-pub(crate) async fn add_school(State(office): State<App>, Form(mut new): Form<NewSchool>) -> Result<(StatusCode, Json<School>)> {
+pub(crate) async fn add_school(
+    State(office): State<App>,
+    Form(mut new): Form<NewSchool>,
+) -> Result<(StatusCode, Json<School>)> {
     let mut fields = BTreeMap::new();
     new.name = name(&mut fields, "name", &new.name);
     new.group = new.group.map(|group| name(&mut fields, "group", &group));
@@ -55,7 +62,11 @@ pub(crate) async fn add_school(State(office): State<App>, Form(mut new): Form<Ne
 /// Classrooms.
 #[utoipa::path(get, path = "/api/rooms", tag = "places", params(ListQuery),
     responses((status = 200, body = Page<Room>), (status = 404, body = ErrorAnswer)))]
-pub(crate) async fn rooms(State(office): State<App>, me: Identity, Query(q): Query<ListQuery>) -> Result<Json<Page<Room>>> {
+pub(crate) async fn rooms(
+    State(office): State<App>,
+    me: Identity,
+    Query(q): Query<ListQuery>,
+) -> Result<Json<Page<Room>>> {
     let only = limited(&me, q.school)?;
     let mut page = office.store.rooms(q.q.as_deref(), only, Window::new(q.page, q.per_page)).await?;
     page.items.iter_mut().for_each(|room| office.mark_online(room));
@@ -83,7 +94,11 @@ pub(crate) async fn add_room(
 /// People.
 #[utoipa::path(get, path = "/api/people", tag = "places", params(ListQuery),
     responses((status = 200, body = Page<Person>), (status = 404, body = ErrorAnswer)))]
-pub(crate) async fn people(State(office): State<App>, me: Identity, Query(q): Query<ListQuery>) -> Result<Json<Page<Person>>> {
+pub(crate) async fn people(
+    State(office): State<App>,
+    me: Identity,
+    Query(q): Query<ListQuery>,
+) -> Result<Json<Page<Person>>> {
     let only = limited(&me, q.school)?;
     office.store.people(q.q.as_deref(), only, Window::new(q.page, q.per_page)).await.map(Json)
 }

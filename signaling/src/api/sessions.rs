@@ -19,7 +19,8 @@ use std::collections::BTreeMap;
 const PAGE_MAX: usize = 64;
 
 fn page_key(headers: &HeaderMap, me: &Identity) -> PageKey {
-    let page = headers.get("tongke-page").and_then(|v| v.to_str().ok()).filter(|p| !p.is_empty() && p.len() <= PAGE_MAX);
+    let page =
+        headers.get("tongke-page").and_then(|v| v.to_str().ok()).filter(|p| !p.is_empty() && p.len() <= PAGE_MAX);
     PageKey { page: page.map(str::to_owned), credential: me.credential.clone() }
 }
 
@@ -49,10 +50,7 @@ fn created(base: &str, joined: Joined) -> Response {
 }
 
 fn restarted((fragment, etag): (String, String)) -> Response {
-    let headers = [
-        (header::CONTENT_TYPE, "application/trickle-ice-sdpfrag".to_owned()),
-        (header::ETAG, etag),
-    ];
+    let headers = [(header::CONTENT_TYPE, "application/trickle-ice-sdpfrag".to_owned()), (header::ETAG, etag)];
     (StatusCode::OK, headers, fragment).into_response()
 }
 

@@ -61,7 +61,13 @@ const DISPLAYS: &str = "SELECT d.id, d.room, r.name AS room_name, d.state, d.exp
 
 impl Store {
     /// A new device waits with a code. Forgets those whose code has expired long ago.
-    pub async fn add_waiting(&self, code_hash: &str, secret_hash: &str, now_ms: i64, expires_ms: i64) -> Result<DisplayId> {
+    pub async fn add_waiting(
+        &self,
+        code_hash: &str,
+        secret_hash: &str,
+        now_ms: i64,
+        expires_ms: i64,
+    ) -> Result<DisplayId> {
         let id = DisplayId::random();
         let mut tx = self.write().await?;
         let old = now_ms - 3_600_000;
@@ -133,7 +139,8 @@ impl Store {
 
     /// Displays, waiting ones first.
     pub async fn displays(&self, school: Option<SchoolId>, window: Window, now_ms: i64) -> Result<Page<Display>> {
-        let sql = "SELECT count(*) FROM display d LEFT JOIN room r ON r.id = d.room WHERE ($1 IS NULL OR r.school = $1)";
+        let sql =
+            "SELECT count(*) FROM display d LEFT JOIN room r ON r.id = d.room WHERE ($1 IS NULL OR r.school = $1)";
         let total = sqlx::query_scalar(sql).bind(school).fetch_one(&self.pool).await?;
         let query = sqlx::query_as(DISPLAYS).bind(None::<DisplayId>).bind(school);
         let rows: Vec<DisplayRow> = query.bind(window.per_page).bind(window.offset()).fetch_all(&self.pool).await?;

@@ -214,7 +214,8 @@ impl Store {
             return Err(Error::Clashes(clashes));
         }
         let id = LessonId::random();
-        let sql = "INSERT INTO lesson (id, pairing, title, subject, grade, unit, teacher, master_room, starts_ms, ends_ms,
+        let sql =
+            "INSERT INTO lesson (id, pairing, title, subject, grade, unit, teacher, master_room, starts_ms, ends_ms,
                      extended, state) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, 0, 'planned')";
         let title = new.title.as_deref().map(str::trim).filter(|t| !t.is_empty()).unwrap_or(&pairing.subject);
         let query = sqlx::query(sql).bind(id).bind(new.pairing).bind(title).bind(&pairing.subject);

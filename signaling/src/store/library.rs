@@ -5,7 +5,9 @@ use crate::auth::Scope;
 use crate::command::{LessonId, RecordingId, SeatId, TrackRow};
 use crate::error::{Error, Result};
 use crate::model::{ChapterKind, PersonId, RecordingState, SchoolId};
-use crate::schema::{Chapter, Facet, Facets, GapRow, LibraryEntry, LibraryItem, LibraryPage, LibraryQuery, PersonRef, SchoolRef};
+use crate::schema::{
+    Chapter, Facet, Facets, GapRow, LibraryEntry, LibraryItem, LibraryPage, LibraryQuery, PersonRef, SchoolRef,
+};
 use sqlx::FromRow;
 
 #[derive(FromRow)]

@@ -116,7 +116,8 @@ impl Store {
     /// Whom a bearer stands for. A revoked display is nobody.
     pub async fn by_bearer(&self, hash: &str) -> Result<Option<Identity>> {
         let credential = hash.to_owned();
-        let sql = "SELECT d.id, d.room, d.state FROM display_secret s JOIN display d ON d.id = s.display WHERE s.hash = $1";
+        let sql =
+            "SELECT d.id, d.room, d.state FROM display_secret s JOIN display d ON d.id = s.display WHERE s.hash = $1";
         let row: Option<(DisplayId, Option<RoomId>, DisplayState)> =
             sqlx::query_as(sql).bind(hash).fetch_optional(&self.pool).await?;
         if let Some((id, room, state)) = row {
@@ -132,8 +133,7 @@ impl Store {
     pub async fn by_viewer_name(&self, name: &str) -> Result<Option<Caller>> {
         if let Some(id) = name.strip_prefix('p').and_then(|id| id.parse::<PersonId>().ok()) {
             let sql = "SELECT role, school FROM person WHERE id = $1";
-            let row: Option<(Role, Option<SchoolId>)> =
-                sqlx::query_as(sql).bind(id).fetch_optional(&self.pool).await?;
+            let row: Option<(Role, Option<SchoolId>)> = sqlx::query_as(sql).bind(id).fetch_optional(&self.pool).await?;
             return Ok(row.map(|(role, school)| Caller::Person { id, role, school }));
         }
         let Some(id) = name.strip_prefix('d').and_then(|id| id.parse::<DisplayId>().ok()) else { return Ok(None) };

@@ -4,8 +4,8 @@ use super::{Store, Window, contains};
 use crate::error::{Error, Result};
 use crate::model::{DisplayId, PairingId, PersonId, RoomId, RoomKind, SchoolId, SchoolKind};
 use crate::schema::{
-    MasterSide, NewPairing, NewRoom, NewSchool, Page, Pairing, PersonRef, Room, RoomDisplay, RoomRef, RuralSide, School,
-    SchoolRef,
+    MasterSide, NewPairing, NewRoom, NewSchool, Page, Pairing, PersonRef, Room, RoomDisplay, RoomRef, RuralSide,
+    School, SchoolRef,
 };
 use sqlx::FromRow;
 
@@ -110,8 +110,10 @@ impl Store {
 
     /// Adds a classroom. 422 for an unknown school, 409 if the name is taken there.
     pub async fn add_room(&self, new: &NewRoom) -> Result<RoomId> {
-        let known: Option<i64> =
-            sqlx::query_scalar("SELECT 1 FROM school WHERE id = $1").bind(new.school).fetch_optional(&self.pool).await?;
+        let known: Option<i64> = sqlx::query_scalar("SELECT 1 FROM school WHERE id = $1")
+            .bind(new.school)
+            .fetch_optional(&self.pool)
+            .await?;
         if known.is_none() {
             return Err(Error::field("school", "no such school"));
         }

@@ -30,7 +30,15 @@ impl Shelf for Folder {
         if parts.is_empty() { vec![] } else { vec![RunRow { start_ms: parts[0].start_ms, duration_ms }] }
     }
 
-    fn playlist(&self, _: RecordingId, _: &str, parts: &[PartRow], run: usize, uri: &dyn Fn(&str) -> String, ended: bool) -> Option<String> {
+    fn playlist(
+        &self,
+        _: RecordingId,
+        _: &str,
+        parts: &[PartRow],
+        run: usize,
+        uri: &dyn Fn(&str) -> String,
+        ended: bool,
+    ) -> Option<String> {
         (run == 0).then(|| {
             let files: Vec<_> = parts.iter().map(|p| uri(&format!("part-{}.m4s", p.number))).collect();
             format!("#EXTM3U\n{}\nended={ended}\n", files.join("\n"))
@@ -59,7 +67,6 @@ pub struct Facts {
     pub master: RoomId,
     /// Two interactive rooms and a terminal.
     pub rooms: Vec<RoomId>,
-    pub foreign_room: RoomId,
     pub pairing: PairingId,
     pub lesson: LessonId,
     /// Bearer secrets of the rooms' displays.
@@ -103,7 +110,7 @@ async fn seed(s: &Signaling) -> Facts {
         displays.push(s.add_paired_display(*room).await.unwrap().1);
     }
     let foreign_display = s.add_paired_display(foreign_room).await.unwrap().1;
-    Facts { city, foreign_school, master, rooms, foreign_room, pairing, lesson, displays, foreign_display }
+    Facts { city, foreign_school, master, rooms, pairing, lesson, displays, foreign_display }
 }
 
 async fn start(folder: &Path, clock: Arc<ManualClock>) -> (Signaling, Arc<Plane>, JoinHandle<()>) {
@@ -188,7 +195,8 @@ impl District {
         let lesson = self.display(0).get(&format!("/api/lessons/{}", self.facts.lesson)).await;
         let rooms = lesson.body["rooms"].as_array().unwrap().clone();
         // By village, as the seed made them.
-        let mut rooms: Vec<_> = rooms.iter().map(|r| (r["room"]["name"].to_string(), r["seat"].as_str().unwrap().to_owned())).collect();
+        let mut rooms: Vec<_> =
+            rooms.iter().map(|r| (r["room"]["name"].to_string(), r["seat"].as_str().unwrap().to_owned())).collect();
         rooms.sort();
         rooms.into_iter().map(|r| r.1).collect()
     }

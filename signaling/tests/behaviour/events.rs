@@ -114,7 +114,8 @@ async fn hands_queue_and_the_stage_takes_them_down() {
     d.admitted().await;
     let seats = d.seats().await;
     let mut teacher = teacher(&d, address).await;
-    let mut rooms = [Page::open(address, hello(&d, 0, "a"), None).await, Page::open(address, hello(&d, 1, "b"), None).await];
+    let mut rooms =
+        [Page::open(address, hello(&d, 0, "a"), None).await, Page::open(address, hello(&d, 1, "b"), None).await];
     for room in &mut rooms {
         room.hears("snapshot").await;
     }
@@ -205,7 +206,10 @@ async fn slots_and_rosters_and_lines_are_told() {
     d.plane.tell(Event::SlotState { session, slot: Slot::TeacherVideo, source, live: true }).await;
     let slots = page.hears("slots").await;
     let first = &slots["slots"][0];
-    assert_eq!((&first["mid"], &first["slot"], &first["state"]), (&json!("0"), &json!("teacher_video"), &json!("live")));
+    assert_eq!(
+        (&first["mid"], &first["slot"], &first["state"]),
+        (&json!("0"), &json!("teacher_video"), &json!("live"))
+    );
     assert_eq!(slots["slots"][1]["state"], "none");
     d.plane.tell(Event::SlotState { session, slot: Slot::TeacherVideo, source, live: false }).await;
     assert_eq!(page.hears("slots").await["slots"][0]["state"], "held");
@@ -215,7 +219,8 @@ async fn slots_and_rosters_and_lines_are_told() {
     let quality = teacher.hears("quality").await;
     assert_eq!((&quality["quality"], &quality["level"]), (&json!("weak"), &json!(99)));
     d.clock.advance(1_000);
-    let present = |r: &Value| r["seats"].as_array().unwrap().iter().any(|s| s["seat"] == json!(seat) && s["present"] == true);
+    let present =
+        |r: &Value| r["seats"].as_array().unwrap().iter().any(|s| s["seat"] == json!(seat) && s["present"] == true);
     loop {
         let roster = teacher.hears("roster").await;
         if present(&roster) {

@@ -143,7 +143,8 @@ async fn tokens_open_what_they_were_made_for() {
     let other = format!("/whep/{}", tongke_signaling::command::LessonId::random());
     assert_eq!(d.bearer(&whep).offer_to(&other, "v=0").await.status, StatusCode::NOT_FOUND);
     let asked = d.sign_in("wang").await;
-    let made = asked.post(&format!("/api/lessons/{}/tokens", d.facts.lesson), serde_json::json!({"role": "whip"})).await;
+    let made =
+        asked.post(&format!("/api/lessons/{}/tokens", d.facts.lesson), serde_json::json!({"role": "whip"})).await;
     assert_eq!(made.status, StatusCode::CREATED);
     assert_eq!(made.body["whip"], whip);
     assert!(made.body.get("whep").is_none());

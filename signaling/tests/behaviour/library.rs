@@ -52,7 +52,10 @@ async fn a_recorded_lesson_is_listed_and_plays() {
     let (d, recording) = recorded().await;
     let teacher = d.sign_in("wang").await;
     let list = teacher.get("/api/library?q=lesson&subject=Music").await.body;
-    assert_eq!((&list["total"], &list["items"][0]["tracks"], &list["items"][0]["state"]), (&json!(1), &json!(1), &json!("kept")));
+    assert_eq!(
+        (&list["total"], &list["items"][0]["tracks"], &list["items"][0]["state"]),
+        (&json!(1), &json!(1), &json!("kept"))
+    );
     assert_eq!(list["items"][0]["duration_ms"], END - BELL);
     assert_eq!(list["facets"]["subject"], json!([{"value": "Music", "count": 1}]));
     assert_eq!(teacher.get("/api/library?subject=Art").await.body["total"], 0);
@@ -106,7 +109,10 @@ async fn names_that_walk_are_not_served() {
         let path = format!("/api/library/{recording}/tracks/t1/{name}");
         assert_eq!(root.get(&path).await.status, StatusCode::NOT_FOUND, "{name}");
     }
-    assert_eq!(root.get(&format!("/api/library/{recording}/tracks/t1/runs/9.m3u8")).await.status, StatusCode::NOT_FOUND);
+    assert_eq!(
+        root.get(&format!("/api/library/{recording}/tracks/t1/runs/9.m3u8")).await.status,
+        StatusCode::NOT_FOUND
+    );
 }
 
 #[tokio::test]

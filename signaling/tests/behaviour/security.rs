@@ -103,13 +103,19 @@ fn body(d: &District, path: &str) -> (&'static str, String) {
         "/api/login" => json(json!({"user": "nobody", "password": "x"})),
         "/api/schools" => json(json!({"name": "New", "kind": "village"})),
         "/api/rooms" => json(json!({"school": d.facts.city, "name": "New", "kind": "master"})),
-        "/api/people" => json(json!({"name": "N", "user": "n", "password": "long enough", "role": "teacher", "school": d.facts.city})),
-        "/api/pairings" => json(json!({"subject": "S", "grade": "1", "teacher": d.facts.city, "master_room": d.facts.master, "rural_rooms": []})),
+        "/api/people" => json(
+            json!({"name": "N", "user": "n", "password": "long enough", "role": "teacher", "school": d.facts.city}),
+        ),
+        "/api/pairings" => json(
+            json!({"subject": "S", "grade": "1", "teacher": d.facts.city, "master_room": d.facts.master, "rural_rooms": []}),
+        ),
         "/api/lessons" => json(json!({"pairing": d.facts.pairing, "starts_ms": BELL, "ends_ms": BELL + 600_000})),
         "/api/displays/confirm" => json(json!({"code": "AAAA-AAAA", "room": d.facts.rooms[1]})),
         "/api/lessons/{lesson}/tokens" => json(json!({"role": "whep"})),
         p if p.ends_with("/{session}") => ("application/trickle-ice-sdpfrag", "a=x".into()),
-        p if p.ends_with("/sessions") || p.starts_with("/whip") || p.starts_with("/whep") => ("application/sdp", "v=0".into()),
+        p if p.ends_with("/sessions") || p.starts_with("/whip") || p.starts_with("/whep") => {
+            ("application/sdp", "v=0".into())
+        }
         _ => json(json!({})),
     }
 }
@@ -155,20 +161,43 @@ async fn what_belongs_to_another_school_does_not_exist() {
     for rule in RULES.iter().filter(|r| !r.who.contains(&Who::Anyone)) {
         // Whose things are reached for: those in the path, or in the body.
         let names_something = rule.path.contains('{')
-            || matches!((rule.method, rule.path), ("POST", "/api/rooms" | "/api/people" | "/api/lessons" | "/api/displays/confirm"));
+            || matches!(
+                (rule.method, rule.path),
+                ("POST", "/api/rooms" | "/api/people" | "/api/lessons" | "/api/displays/confirm")
+            );
         for (who, asker) in &cast.foreign {
             if names_something && rule.who.contains(who) {
                 let (status, code) = call(&d, &cast, rule, asker).await;
-                assert_eq!((status, code.as_str()), (404, "not_found"), "{} {} by a foreign {who:?}", rule.method, rule.path);
+                assert_eq!(
+                    (status, code.as_str()),
+                    (404, "not_found"),
+                    "{} {} by a foreign {who:?}",
+                    rule.method,
+                    rule.path
+                );
                 checked += 1;
             }
         }
     }
     assert!(checked > 25, "{checked}");
     // Lists have nothing of another school in them.
-    for path in ["/api/rooms", "/api/people", "/api/pairings", "/api/lessons", "/api/displays", "/api/library", "/api/schools", "/api/wall"] {
+    for path in [
+        "/api/rooms",
+        "/api/people",
+        "/api/pairings",
+        "/api/lessons",
+        "/api/displays",
+        "/api/library",
+        "/api/schools",
+        "/api/wall",
+    ] {
         let text = cast.foreign[0].1.get(path).await.text;
-        for id in [d.facts.master.to_string(), d.facts.city.to_string(), d.facts.lesson.to_string(), d.facts.rooms[0].to_string()] {
+        for id in [
+            d.facts.master.to_string(),
+            d.facts.city.to_string(),
+            d.facts.lesson.to_string(),
+            d.facts.rooms[0].to_string(),
+        ] {
             assert!(!text.contains(&id), "{path} shows {id}");
         }
     }

@@ -96,7 +96,8 @@ async fn a_join_shows_the_teacher_and_thumbnails() {
             assert!(told.contains(&Told::Show(*session, slot, Some(Source { seat: teacher_seat, kind }))));
         }
     }
-    let thumbnails = told.iter().filter(|t| matches!(t, Told::Show(id, Slot::Thumbnail(_), Some(_)) if *id == s.teacher_session));
+    let thumbnails =
+        told.iter().filter(|t| matches!(t, Told::Show(id, Slot::Thumbnail(_), Some(_)) if *id == s.teacher_session));
     assert_eq!(thumbnails.count(), 2, "the interactive rooms");
     assert!(!told.iter().any(|t| matches!(t, Told::Mute(..))), "rooms start muted by themselves");
 }
@@ -124,8 +125,7 @@ async fn calling_opens_one_room_and_closes_the_other() {
     wanted.extend([Told::Mute(microphone(a), true), Told::Mute(microphone(b), false)]);
     wanted.extend([Told::Show(at_b, Slot::StageVideo, None), Told::Show(at_b, Slot::StageAudio, None)]);
     assert_eq!(got, wanted);
-    let order: Vec<Command> =
-        s.d.plane.told().into_iter().filter(|c| matches!(c, Command::Mute { .. })).collect();
+    let order: Vec<Command> = s.d.plane.told().into_iter().filter(|c| matches!(c, Command::Mute { .. })).collect();
     assert!(matches!(order[0], Command::Mute { muted: true, .. }), "closing comes before opening");
 
     let got = s.call(None).await;
@@ -144,7 +144,10 @@ async fn a_room_on_stage_that_comes_back_is_heard_again() {
     s.d.plane.until("heard again", |c| told(c).contains(&expected).then_some(())).await;
     s.d.plane
         .until("the teacher is shown", |c| {
-            told(c).iter().any(|t| matches!(t, Told::Show(id, Slot::TeacherVideo, Some(_)) if *id == session)).then_some(())
+            told(c)
+                .iter()
+                .any(|t| matches!(t, Told::Show(id, Slot::TeacherVideo, Some(_)) if *id == session))
+                .then_some(())
         })
         .await;
     let own = told(&s.d.plane.told());
@@ -157,10 +160,8 @@ async fn layouts_and_hand_mutes_order_differences_only() {
     s.d.plane.forget();
     s.teacher.say(json!({"kind": "layout", "thumbnails": [s.seats[1]]})).await;
     let (t, b) = (s.teacher_session, s.seats[1]);
-    let wanted = BTreeSet::from([
-        Told::Show(t, Slot::Thumbnail(0), Some(camera(b))),
-        Told::Show(t, Slot::Thumbnail(1), None),
-    ]);
+    let wanted =
+        BTreeSet::from([Told::Show(t, Slot::Thumbnail(0), Some(camera(b))), Told::Show(t, Slot::Thumbnail(1), None)]);
     s.d.plane.until("layout", |c| (told(c) == wanted).then_some(())).await;
     s.d.plane.forget();
     s.teacher.say(json!({"kind": "mute", "seat": b, "source": "camera", "muted": true})).await;

@@ -19,7 +19,8 @@ async fn an_administrator_builds_a_pairing_from_nothing() {
     let li = root.post("/api/people", person.clone()).await;
     assert_eq!(li.status, StatusCode::CREATED);
     assert_eq!(root.post("/api/people", person).await.code(), "user_taken");
-    let short = root.post("/api/people", json!({"name": "", "user": "x", "password": "short", "role": "teacher"})).await;
+    let short =
+        root.post("/api/people", json!({"name": "", "user": "x", "password": "short", "role": "teacher"})).await;
     let fields: Vec<_> = short.body["error"]["fields"].as_object().unwrap().keys().cloned().collect();
     assert_eq!(fields, ["name", "password", "school"]);
 
@@ -40,8 +41,14 @@ async fn school_administrators_add_teachers_of_their_own_school_only() {
     let head = d.sign_in("head").await;
     let person = |role: &str, school: Value| json!({"name": "N", "user": "new", "password": "long enough", "role": role, "school": school});
     assert_eq!(head.post("/api/people", person("region_admin", Value::Null)).await.status, StatusCode::FORBIDDEN);
-    assert_eq!(head.post("/api/people", person("school_admin", json!(d.facts.city))).await.status, StatusCode::FORBIDDEN);
-    assert_eq!(head.post("/api/people", person("teacher", json!(d.facts.foreign_school))).await.status, StatusCode::NOT_FOUND);
+    assert_eq!(
+        head.post("/api/people", person("school_admin", json!(d.facts.city))).await.status,
+        StatusCode::FORBIDDEN
+    );
+    assert_eq!(
+        head.post("/api/people", person("teacher", json!(d.facts.foreign_school))).await.status,
+        StatusCode::NOT_FOUND
+    );
     assert_eq!(head.post("/api/people", person("teacher", json!(d.facts.city))).await.status, StatusCode::CREATED);
 }
 
@@ -65,12 +72,18 @@ async fn all_clashes_are_named() {
     // A lesson that is followed by another cannot be extended.
     d.at(BELL, "live").await;
     let teacher = d.sign_in("wang").await;
-    assert_eq!(teacher.post(&format!("/api/lessons/{}/extend", d.facts.lesson), json!({})).await.code(), "planned_next");
+    assert_eq!(
+        teacher.post(&format!("/api/lessons/{}/extend", d.facts.lesson), json!({})).await.code(),
+        "planned_next"
+    );
     // A cancelled lesson clashes with nothing and is never opened.
     let next = format!("/api/lessons/{}", next.body["id"].as_str().unwrap());
     assert_eq!(root.delete(&next).await.status, StatusCode::NO_CONTENT);
     assert_eq!(root.delete(&next).await.code(), "not_planned");
-    assert_eq!(teacher.post(&format!("/api/lessons/{}/extend", d.facts.lesson), json!({})).await.status, StatusCode::OK);
+    assert_eq!(
+        teacher.post(&format!("/api/lessons/{}/extend", d.facts.lesson), json!({})).await.status,
+        StatusCode::OK
+    );
 }
 
 #[tokio::test]
