@@ -87,6 +87,9 @@ impl Store {
     }
 }
 
+/// A district of 1,700 schools has some hundreds of lessons a day.
+const ALL_MAX: i64 = 5_000;
+
 /// Which rows of a list.
 #[derive(Clone, Copy, Debug)]
 pub struct Window {
@@ -105,6 +108,11 @@ impl Window {
             page: page.unwrap_or(1).clamp(1, 1_000_000),
             per_page: per_page.unwrap_or(PER_PAGE).clamp(1, PER_PAGE_MAX),
         }
+    }
+
+    /// All rows of a list that is bounded by its nature, such as a district's lessons of one day.
+    pub(crate) fn all() -> Self {
+        Self { page: 1, per_page: ALL_MAX }
     }
 
     fn offset(self) -> i64 {
