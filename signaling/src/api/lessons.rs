@@ -206,9 +206,8 @@ impl crate::office::Office {
     /// Today's lessons in scope.
     pub(crate) async fn today(&self, scope: Scope) -> Result<Vec<Lesson>> {
         let (from_ms, to_ms) = self.day_ms(self.now().ms);
-        let window = Window::new(None, Some(100));
-        let page =
-            self.store.lessons(scope, (Some(from_ms), Some(to_ms)), window, self.config.admits_before_ms).await?;
+        let span = (Some(from_ms), Some(to_ms));
+        let page = self.store.lessons(scope, span, Window::all(), self.config.admits_before_ms).await?;
         Ok(page.items)
     }
 
