@@ -60,7 +60,8 @@ impl Office {
         self.act(|floor, now, out| floor.tick(now, out));
         if now.steady_ms - bells.judged_at_ms >= JUDGE_EVERY_MS {
             bells.judged_at_ms = now.steady_ms;
-            let online = |room| self.hub.room_online(room);
+            let rooms = self.hub.rooms_online();
+            let online = |room| rooms.contains(&room);
             self.act(|floor, now, out| {
                 for id in floor.judge(now, &online) {
                     if let Some(lesson) = floor.lesson(id) {

@@ -6,7 +6,7 @@ use crate::command::{LessonId, RecordingId, SeatId, VideoCodec};
 use crate::error::{Error, Result};
 use crate::lesson::{Facts, Holder, Members, SeatFacts};
 use crate::messages::Capabilities;
-use crate::model::{LessonState, OutcomeResult, PairingId, PersonId, RoomId, RoomKind, SchoolId, TokenRole};
+use crate::model::{LessonState, OutcomeResult, PersonId, RoomId, RoomKind, SchoolId, TokenRole};
 use crate::schema::{Clash, Lesson, LessonRoom, MasterSide, NewLesson, Page, Pairing, PersonRef, RoomRef, SchoolRef};
 use sqlx::{FromRow, Sqlite, Transaction};
 use std::sync::Arc;
@@ -387,11 +387,5 @@ impl Store {
         let sql = "INSERT INTO lesson_token (hash, lesson, role) VALUES ($1, $2, $3)";
         sqlx::query(sql).bind(hash).bind(lesson).bind(role).execute(&self.pool).await?;
         Ok(())
-    }
-
-    /// The pairing's id of a lesson; for the demo's restart.
-    pub async fn pairing_of(&self, lesson: LessonId) -> Result<Option<PairingId>> {
-        let sql = "SELECT pairing FROM lesson WHERE id = $1";
-        Ok(sqlx::query_scalar(sql).bind(lesson).fetch_optional(&self.pool).await?.flatten())
     }
 }
