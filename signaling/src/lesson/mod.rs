@@ -7,6 +7,8 @@
 mod acts;
 mod health;
 mod sessions;
+#[cfg(test)]
+mod tests;
 
 pub use acts::Ending;
 pub use sessions::{JoinError, PageKey, Seating};
