@@ -40,7 +40,8 @@ export class LessonStore {
   }
 
   get onStage(): boolean {
-    return this.me?.seat !== undefined && this.lesson?.stage === this.me.seat;
+    const mine = this.me?.seat ?? null;
+    return mine !== null && this.lesson?.stage === mine;
   }
 
   /** The running lesson's row of the table. */
