@@ -20,7 +20,7 @@ async function callOnStage(school, seats, index) {
     school.displays[index].kind === 'firefox'
       ? null
       : display.evaluate(([place, wanted]) => __look.whenClip(place, wanted, 10_000), [PLACES.stage, clip]),
-    display.evaluate((hz) => __look.whenTone(null, hz, 10_000), tone_hz),
+    display.evaluate(([place, hz]) => __look.whenTone(place, hz, 10_000), [PLACES.stageSound, tone_hz]),
   ]));
   await school.teacher.page.click(`[data-seat="${seats[index]}"] [data-act="call"]`);
   const clicked_ms = await school.teacher.evaluate(() => __look.clicks.at(-1));
@@ -64,7 +64,7 @@ async function wholeLesson(t, name, engines) {
       say(`${display.who} (${display.kind}): teacher ${shown.width}×${shown.height}, ${rate.toFixed(1)} fps, ` +
         `${(shown.behind_s * 1000).toFixed(0)} ms behind; slides ${slides.width}×${slides.height}, ` +
         `${slides.behind_ms} ms behind; hears ${heard.map((peak) => peak.hz)} Hz`);
-      assert.ok(rate >= 8, `${display.who} shows ${rate} fps`);
+      assert.ok(rate >= 6, `${display.who} shows ${rate} fps`);
     }
   });
 

@@ -40,8 +40,10 @@ fn seat_of(demo: &Demo, teacher: &Access, number: usize) -> String {
     let lesson = demo.read(&format!("/api/lessons/{}", demo.lesson()), teacher);
     let room = &demo.said["displays"][number]["room"];
     let rooms = lesson["rooms"].as_array().unwrap();
-    let here =
-        |one: &&serde_json::Value| one["room"]["id"] == *room || one["room"]["name"] == *room || one["room"] == *room;
+    let here = |one: &&serde_json::Value| {
+        let named = format!("{} {}", one["school"]["name"].as_str().unwrap(), one["class"].as_str().unwrap());
+        *room == named
+    };
     let found = rooms.iter().find(here).unwrap_or_else(|| panic!("{room} in {lesson}"));
     found["seat"].as_str().unwrap().to_owned()
 }

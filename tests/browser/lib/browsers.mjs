@@ -66,9 +66,22 @@ export async function chromiumSeat(who, { shares = false, init = [], size = { wi
     problems,
     open: (url) => page.goto(url, { waitUntil: 'load' }),
     reload: () => page.reload({ waitUntil: 'load' }),
-    evaluate: (f, argument) => page.evaluate(f, argument),
+    evaluate: (f, argument) => within(page.evaluate(f, argument), who),
     close: () => browser.close(),
   };
+}
+
+/** A page that never answers is a failure that says whose, not a test that never ends. */
+async function within(answer, who, ceiling_ms = 30_000) {
+  let timer;
+  const late = new Promise((_, fail) => {
+    timer = setTimeout(() => fail(new Error(`the page of ${who} did not answer in ${ceiling_ms} ms`)), ceiling_ms);
+  });
+  try {
+    return await Promise.race([answer, late]);
+  } finally {
+    clearTimeout(timer);
+  }
 }
 
 /** What a page said went wrong; printed by a failing test. */
@@ -116,7 +129,7 @@ export async function firefoxSeat(who, { init = [], size = { width: 1280, height
     problems,
     open: (url) => page.goto(url, { waitUntil: 'load' }),
     reload: () => page.reload({ waitUntil: 'load' }),
-    evaluate: (f, argument) => page.evaluate(f, argument),
+    evaluate: (f, argument) => within(page.evaluate(f, argument), who),
     close: async () => {
       await browser.close();
       rmSync(profile, { recursive: true, force: true });

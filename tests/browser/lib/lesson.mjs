@@ -12,7 +12,7 @@ export const ROOMS = ['room1', 'room2', 'room3'];
 const TEACHER_VIDEO = '[data-slot="teacher_video"]';
 const SCREEN = '[data-slot="screen"]';
 const STAGE_VIDEO = '[data-slot="stage_video"]';
-export const PLACES = { teacher: TEACHER_VIDEO, screen: SCREEN, stage: STAGE_VIDEO };
+export const PLACES = { teacher: TEACHER_VIDEO, screen: SCREEN, stage: STAGE_VIDEO, stageSound: '[data-slot="stage_audio"]' };
 
 /**
  * Is a tone among the peaks that `tones` gave? The syllables of a tone leave faint peaks beside
@@ -97,7 +97,7 @@ export const stateOf = (seat) => seat.evaluate(() => window.__tongke?.state ?? n
 export async function seatsOfRooms(school) {
   const lesson = await school.lesson();
   return school.demo.said.displays.map(({ room }) => {
-    const found = lesson.rooms.find((one) => [one.room.id, one.room.name].includes(room.id ?? room));
+    const found = lesson.rooms.find((one) => room === `${one.school.name} ${one.class}`);
     if (!found) throw new Error(`no seat of ${JSON.stringify(room)} in ${JSON.stringify(lesson.rooms)}`);
     return found.seat;
   });

@@ -197,16 +197,21 @@ function install() {
     return peaks.sort((a, b) => b.db - a.db).slice(0, 8);
   }
 
-  /** Resolves with the time at which a tone is first heard; a short window finds it soon. */
+  /**
+   * Resolves with the time at which a tone is first the loudest at a place; a short window finds
+   * it soon, and its skirts (and those of the tone before) are not the loudest.
+   */
   function whenTone(selector, hz, ceiling_ms) {
     const size = 2048;
     const start = Date.now();
     return new Promise((done) => {
       const look = () => {
         const now = spectrum(listen(selector, size));
-        const width = sound.sampleRate / size;
-        const bin = Math.round(hz / width);
-        if (now && Math.max(now[bin - 1], now[bin], now[bin + 1]) > -55) done(Date.now());
+        const width = (sound?.sampleRate ?? 48000) / size;
+        const band = now?.slice(Math.floor(300 / width), Math.ceil(2000 / width)) ?? [];
+        const most = Math.max(...band);
+        const loudest = (Math.floor(300 / width) + band.indexOf(most)) * width;
+        if (most > -60 && Math.abs(loudest - hz) <= width) done(Date.now());
         else if (Date.now() - start > ceiling_ms) done(null);
         else setTimeout(look, 15);
       };
