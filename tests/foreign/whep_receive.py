@@ -8,7 +8,7 @@ import time
 import urllib.parse
 
 import numpy
-from aiortc import RTCBundlePolicy, RTCConfiguration, RTCPeerConnection, RTCSessionDescription
+from aiortc import RTCPeerConnection, RTCSessionDescription
 
 import counter
 from http_sdp import request
@@ -56,7 +56,7 @@ async def main():
     arguments.add_argument("--ceiling-s", type=float, default=30)
     options = arguments.parse_args()
 
-    peer = RTCPeerConnection(RTCConfiguration(bundlePolicy=RTCBundlePolicy.MAX_BUNDLE))
+    peer = RTCPeerConnection()
     start, seen, tasks = time.monotonic(), Seen(), []
     peer.on(
         "track",

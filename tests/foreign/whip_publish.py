@@ -13,8 +13,6 @@ import urllib.parse
 import numpy
 from aiortc import (
     MediaStreamTrack,
-    RTCBundlePolicy,
-    RTCConfiguration,
     RTCPeerConnection,
     RTCRtpSender,
     RTCSessionDescription,
@@ -83,7 +81,7 @@ async def main():
     arguments.add_argument("--tone-hz", type=int, default=530)
     options = arguments.parse_args()
 
-    peer = RTCPeerConnection(RTCConfiguration(bundlePolicy=RTCBundlePolicy.MAX_BUNDLE))
+    peer = RTCPeerConnection()
     peer.on("connectionstatechange", lambda: say(state=peer.connectionState))
     peer.addTransceiver(Tone(options.tone_hz), "sendonly")
     video = peer.addTransceiver(Picture(options.clip), "sendonly")

@@ -29,7 +29,7 @@ fn no_page_writes_markup_from_text() {
         concat!("{@", "html"),
         concat!("document.", "write("),
     ];
-    none("pages show text as text", &lines_with(&files("web", &[".ts", ".svelte", ".js", ".html"]), &bad));
+    none("pages show text as text", &lines_with(&files("web/src", &[".ts", ".svelte", ".js", ".html"]), &bad));
 }
 
 #[test]
