@@ -11,11 +11,13 @@ mod tap;
 use std::net::{IpAddr, SocketAddr, UdpSocket};
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
 use rand::Rng;
 use rtc_crypto::RTCCryptoProvider;
 use rtc_crypto::providers::RingProvider;
 use tokio::sync::mpsc;
+use tokio::task::JoinHandle;
 use tongke_recorder::{Recorder, RecorderHandle};
 use tongke_signaling::clock::SystemClock;
 use tongke_signaling::command::{Command, Event};
@@ -35,6 +37,8 @@ pub use shelf::closed_shelf;
 
 /// Facts waiting for signaling. Media loses (and counts) facts at the bound; the recorder waits.
 const EVENTS: usize = 8_192;
+/// How long a stopping server waits for its last rows.
+const LAST_ROWS: Duration = Duration::from_secs(5);
 /// Orders waiting to be handed out; signaling waits at the bound.
 const ORDERS: usize = 1_024;
 
@@ -74,6 +78,7 @@ pub struct House {
     /// Public key of a first-run certificate, for kiosk browsers.
     pub spki: Option<String>,
     workers: Vec<Worker>,
+    floor: JoinHandle<()>,
     recorder: RecorderHandle,
     listener: std::net::TcpListener,
     tls: Option<tls::Tls>,
@@ -89,6 +94,8 @@ pub fn recordings_folder(data: &std::path::Path) -> PathBuf {
 impl House {
     /// Opens everything: folders, database, recovery of recordings, workers, sockets.
     pub async fn open(config: &Config, signaling: signaling_config::Config) -> Result<Self, HouseError> {
+        // One descriptor for each growing track and each connection; the system's limit stays if it cannot be raised.
+        let _ = rlimit::increase_nofile_limit(u64::MAX);
         std::fs::create_dir_all(&config.data).map_err(io(format!("folder {}", config.data.display())))?;
         let listener =
             std::net::TcpListener::bind(config.listen).map_err(io(format!("listen on {}", config.listen)))?;
@@ -113,8 +120,8 @@ impl House {
         }
         tokio::spawn(reread(root.clone(), signaling.clone()));
         let floor = orders::Floor::new(workers.clone(), recorder.clone(), root, names);
-        tokio::spawn(floor.run(order_queue));
-        Ok(Self { signaling, base_url, spki, workers, recorder, listener, tls, tcp_port, events })
+        let floor = tokio::spawn(floor.run(order_queue));
+        Ok(Self { signaling, base_url, spki, workers, floor, recorder, listener, tls, tcp_port, events })
     }
 
     /// Serves until `stop` comes, then closes recordings cleanly.
@@ -132,16 +139,22 @@ impl House {
                 _ => std::future::pending().await,
             }
         };
-        let signaling = tokio::spawn(pump);
+        let mut signaling = tokio::spawn(pump);
         tokio::select! {
             () = http => {}
             () = ice => {}
-            _ = signaling => {}
+            _ = &mut signaling => {}
             () = stop => {}
         }
+        // Orders end, so the workers end; the recorder writes its last fragments; then no fact is left to come, and
+        // signaling ends by itself once its rows are written.
+        self.floor.abort();
+        drop(self.workers);
         let recorder = self.recorder;
-        // The recorder writes its last fragments; up to a disk's patience.
-        let _ = tokio::task::spawn_blocking(move || recorder.shutdown()).await;
+        let closed = tokio::task::spawn_blocking(move || recorder.shutdown()).await;
+        if closed.is_err() || (!signaling.is_finished() && tokio::time::timeout(LAST_ROWS, signaling).await.is_err()) {
+            error!("the server stopped before everything was written; start-up recovery will mend it");
+        }
         Ok(())
     }
 }

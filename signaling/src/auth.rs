@@ -9,7 +9,7 @@ use argon2::password_hash::{PasswordHasher, PasswordVerifier};
 use std::collections::{HashMap, VecDeque};
 use std::net::IpAddr;
 use std::sync::{Arc, Mutex};
-use tokio::sync::Semaphore;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 /// Whom a credential stands for.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -99,6 +99,9 @@ pub struct Passwords {
     nobody: String,
 }
 
+/// The right to hash one password.
+pub struct Turn(OwnedSemaphorePermit);
+
 /// Waiting for a turn longer than this is refused: the queue is bounded in time.
 const TURN_MAX: std::time::Duration = std::time::Duration::from_secs(10);
 /// Longer passwords are not hashed.
@@ -112,13 +115,18 @@ impl Passwords {
         Ok(passwords)
     }
 
-    async fn work<T: Send + 'static>(&self, f: impl FnOnce() -> Result<T> + Send + 'static) -> Result<T> {
+    /// Waits for one's turn. What is looked at between this and [`Self::verify`] cannot be outrun by another try.
+    pub async fn turn(&self) -> Result<Turn> {
         let turn = tokio::time::timeout(TURN_MAX, self.turn.clone().acquire_owned()).await;
         let turn = turn.map_err(|_| Error::Unavailable("too many sign-ins at once"))?;
-        let turn = turn.map_err(|_| Error::Internal("the password turn is closed"))?;
+        turn.map(Turn).map_err(|_| Error::Internal("the password turn is closed"))
+    }
+
+    async fn work<T: Send + 'static>(turn: Turn, f: impl FnOnce() -> Result<T> + Send + 'static) -> Result<T> {
         let done = tokio::task::spawn_blocking(move || {
-            let _turn = turn;
-            f()
+            let done = f();
+            drop(turn.0);
+            done
         });
         done.await.map_err(|_| Error::Internal("hashing was interrupted"))?
     }
@@ -129,11 +137,11 @@ impl Passwords {
             let hash = Argon2::default().hash_password(password.as_bytes());
             Ok(hash.map_err(|_| Error::Internal("the password cannot be hashed"))?.to_string())
         };
-        self.work(hash).await
+        Self::work(self.turn().await?, hash).await
     }
 
     /// True if the password is that of the hash; takes as long when there is no hash.
-    pub async fn verify(&self, password: String, hash: Option<String>) -> Result<bool> {
+    pub async fn verify(&self, turn: Turn, password: String, hash: Option<String>) -> Result<bool> {
         let known = hash.is_some() && password.len() <= PASSWORD_MAX;
         let hash = hash.unwrap_or_else(|| self.nobody.clone());
         let verify = move || {
@@ -141,7 +149,7 @@ impl Passwords {
             let tried = if password.len() <= PASSWORD_MAX { password.as_bytes() } else { b"" };
             Ok(Argon2::default().verify_password(tried, &parsed).is_ok() && known)
         };
-        self.work(verify).await
+        Self::work(turn, verify).await
     }
 }
 
@@ -197,6 +205,20 @@ impl Tries {
         Ok(())
     }
 
+    /// Refuses what [`Self::begin`] would refuse, without counting.
+    pub fn check(&self, key: &TryKey, max: usize, window_ms: i64, now_ms: i64) -> Result<()> {
+        let failed = self.failed.lock().unwrap_or_else(|e| e.into_inner());
+        let Some(times) = failed.get(key) else { return Ok(()) };
+        let mut recent = times.iter().filter(|t| (0..window_ms).contains(&(now_ms - **t)));
+        match recent.clone().count() {
+            count if count < max => Ok(()),
+            _ => {
+                let oldest = recent.next().copied().unwrap_or(now_ms);
+                Err(Error::TooManyTries { retry_after_s: (oldest + window_ms - now_ms) / 1_000 + 1 })
+            }
+        }
+    }
+
     /// The last try of this key succeeded.
     pub fn succeeded(&self, key: &TryKey) {
         let mut failed = self.failed.lock().unwrap_or_else(|e| e.into_inner());
@@ -241,8 +263,8 @@ mod tests {
     async fn passwords_are_checked_against_their_own_hash_only() {
         let p = Passwords::new().await.unwrap();
         let hash = p.hash("lantern-42".into()).await.unwrap();
-        assert!(p.verify("lantern-42".into(), Some(hash.clone())).await.unwrap());
-        assert!(!p.verify("lantern-43".into(), Some(hash)).await.unwrap());
-        assert!(!p.verify("lantern-42".into(), None).await.unwrap());
+        assert!(p.verify(p.turn().await.unwrap(), "lantern-42".into(), Some(hash.clone())).await.unwrap());
+        assert!(!p.verify(p.turn().await.unwrap(), "lantern-43".into(), Some(hash)).await.unwrap());
+        assert!(!p.verify(p.turn().await.unwrap(), "lantern-42".into(), None).await.unwrap());
     }
 }

@@ -22,6 +22,9 @@ const KEEP_EVERY_MS: i64 = 10_000;
 /// How often health is judged.
 const JUDGE_EVERY_MS: i64 = 1_000;
 
+/// Last bells that were rung but could not be written yet, with what became of the lesson.
+pub(crate) type Unwritten = HashMap<LessonId, (OutcomeResult, String)>;
+
 /// What the driver remembers between looks.
 #[derive(Default)]
 pub(crate) struct Bells {
@@ -29,8 +32,6 @@ pub(crate) struct Bells {
     plan_at_ms: Option<i64>,
     kept_at_ms: i64,
     judged_at_ms: i64,
-    /// Ends that were rung but not yet written.
-    unwritten: HashMap<LessonId, (OutcomeResult, String)>,
 }
 
 impl Office {
@@ -60,7 +61,8 @@ impl Office {
         self.act(|floor, now, out| floor.tick(now, out));
         if now.steady_ms - bells.judged_at_ms >= JUDGE_EVERY_MS {
             bells.judged_at_ms = now.steady_ms;
-            let online = |room| self.hub.room_online(room);
+            let rooms = self.hub.rooms_online();
+            let online = |room| rooms.contains(&room);
             self.act(|floor, now, out| {
                 for id in floor.judge(now, &online) {
                     if let Some(lesson) = floor.lesson(id) {
@@ -89,30 +91,30 @@ impl Office {
 
     async fn ring(&self, bells: &mut Bells, now: Now) -> Result<()> {
         // No bell rings twice: teachers' acts hold the same lock.
-        let _turn = self.bells.lock().await;
-        self.write_ends(bells, now).await;
+        let mut unwritten = self.bells.lock().await;
+        self.write_ends(&mut unwritten, now).await;
         let stale = bells.plan_at_ms.is_none_or(|at| now.steady_ms - at >= PLAN_EVERY_MS);
         if self.plan_changed.swap(false, Ordering::AcqRel) || stale {
             bells.plan = self.store.due_lessons(now.ms + HORIZON_MS).await.inspect_err(|_| self.replan())?;
             bells.plan_at_ms = Some(now.steady_ms);
         }
-        let planned = self.planned(bells);
+        let planned = self.planned(bells, &unwritten);
         let leads = Leads {
             opens_before_ms: self.config.opens_before_ms.max(self.config.admits_before_ms),
             admits_before_ms: self.config.admits_before_ms,
         };
         for act in due(now.ms, leads, &planned) {
             self.replan();
-            if let Err(error) = self.perform(act, bells).await {
+            if let Err(error) = self.perform(act, &mut unwritten).await {
                 tracing::error!(%error, ?act, "a bell could not be rung; trying again");
             }
         }
         Ok(())
     }
 
-    fn planned(&self, bells: &Bells) -> Vec<Planned> {
+    fn planned(&self, bells: &Bells, unwritten: &Unwritten) -> Vec<Planned> {
         self.act(|floor, _, _| {
-            let rows = bells.plan.iter().filter(|row| !bells.unwritten.contains_key(&row.id));
+            let rows = bells.plan.iter().filter(|row| !unwritten.contains_key(&row.id));
             rows.map(|row| {
                 let room = floor.lesson(row.id);
                 let (starts_ms, ends_ms) = room.map_or((row.starts_ms, row.ends_ms), Lesson::bells_ms);
@@ -130,7 +132,7 @@ impl Office {
         })
     }
 
-    async fn perform(&self, act: Act, bells: &mut Bells) -> Result<()> {
+    async fn perform(&self, act: Act, unwritten: &mut Unwritten) -> Result<()> {
         match act {
             Act::Open(id) => self.open_lesson(id).await,
             Act::Admit(id) => {
@@ -143,20 +145,18 @@ impl Office {
             }
             Act::Start(id) => self.start_lesson(id).await,
             Act::End(id) | Act::Miss(id) => {
-                if let Some(written) = self.end_lesson(id).await {
-                    bells.unwritten.insert(id, written);
-                }
+                self.end_lesson(id, unwritten).await;
                 Ok(())
             }
         }
     }
 
-    async fn write_ends(&self, bells: &mut Bells, now: Now) {
-        let ids: Vec<_> = bells.unwritten.keys().copied().collect();
+    async fn write_ends(&self, unwritten: &mut Unwritten, now: Now) {
+        let ids: Vec<_> = unwritten.keys().copied().collect();
         for id in ids {
-            let Some((result, evidence)) = bells.unwritten.get(&id) else { continue };
+            let Some((result, evidence)) = unwritten.get(&id) else { continue };
             if self.store.mark_closed(id, now.ms, *result, evidence).await.is_ok() {
-                bells.unwritten.remove(&id);
+                unwritten.remove(&id);
                 self.replan();
             }
         }
@@ -193,8 +193,8 @@ impl Office {
         self.announce(id).await.map(|_| ())
     }
 
-    /// The last bell. Gives what could not be written, for another try.
-    pub(crate) async fn end_lesson(&self, id: LessonId) -> Option<(OutcomeResult, String)> {
+    /// The last bell. What cannot be written is tried again at every look, and the lesson is not opened meanwhile.
+    async fn end_lesson(&self, id: LessonId, unwritten: &mut Unwritten) {
         let ended = self.act(|floor, now, out| {
             let lesson = floor.lesson_mut(id)?;
             let ending = lesson.end(now, out);
@@ -213,7 +213,7 @@ impl Office {
                 Ok(ending) => ending,
                 Err(error) => {
                     tracing::error!(%error, lesson = %id, "an ended lesson cannot be read");
-                    return None;
+                    return;
                 }
             },
         };
@@ -221,13 +221,13 @@ impl Office {
         self.replan();
         if let Err(error) = written {
             tracing::error!(%error, lesson = %id, "a last bell could not be written; trying again");
-            return Some((result, evidence));
+            unwritten.insert(id, (result, evidence));
+            return;
         }
         tracing::info!(lesson = %id, result = result.word(), "a lesson is closed");
         if let Err(error) = self.announce(id).await {
             tracing::error!(%error, lesson = %id, "a closed lesson could not be announced");
         }
-        None
     }
 
     /// The server was down when the lesson ended: what was stored of presence decides.
@@ -252,17 +252,12 @@ impl Office {
 
     /// The teacher ends the lesson before the bell.
     pub(crate) async fn end_early(&self, id: LessonId) -> Result<()> {
-        let _turn = self.bells.lock().await;
+        let mut unwritten = self.bells.lock().await;
         if !self.act(|floor, _, _| floor.lesson(id).is_some_and(|l| l.state() == LessonState::Live)) {
             return Err(Error::Conflict { code: "not_live", why: "the lesson does not run" });
         }
-        match self.end_lesson(id).await {
-            None => Ok(()),
-            Some((result, evidence)) => {
-                // The room is gone already; without the row the lesson would be opened again.
-                Ok(self.store.mark_closed(id, self.now().ms, result, &evidence).await?)
-            }
-        }
+        self.end_lesson(id, &mut unwritten).await;
+        Ok(())
     }
 
     /// The teacher moves the end.

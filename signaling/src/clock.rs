@@ -96,7 +96,7 @@ impl Clock for ManualClock {
     }
 }
 
-/// A wall clock that steps further than this from the steady one was set; less is drift, and is followed.
+/// A wall clock that steps further (or a machine that slept longer) than this from the steady one was set; less is drift, and is followed.
 const STEP_MS: i64 = 5_000;
 
 /// A set clock is believed after it has stood by its new time this long: a lesson opened by a clock that is wrong

@@ -32,6 +32,12 @@ pub enum Error {
     /// No such thing, or one of somebody else's.
     #[error("no such thing")]
     NotFound,
+    /// There is such a thing, but not to be used like that.
+    #[error("this address does not take that method")]
+    MethodNotAllowed,
+    /// A body that comes too slowly (RFC 9110 §15.5.9).
+    #[error("the body came too slowly")]
+    TooSlow,
     /// The state of things forbids it; the code says how.
     #[error("{why}")]
     Conflict {
@@ -105,6 +111,8 @@ impl Error {
             Self::ForeignOrigin => (StatusCode::FORBIDDEN, "foreign_origin"),
             Self::BadSignature => (StatusCode::FORBIDDEN, "bad_signature"),
             Self::NotFound => (StatusCode::NOT_FOUND, "not_found"),
+            Self::MethodNotAllowed => (StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed"),
+            Self::TooSlow => (StatusCode::REQUEST_TIMEOUT, "too_slow"),
             Self::Conflict { code, .. } => (StatusCode::CONFLICT, code),
             Self::Clashes(_) => (StatusCode::CONFLICT, "clash"),
             Self::PreconditionFailed => (StatusCode::PRECONDITION_FAILED, "precondition_failed"),

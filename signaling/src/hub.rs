@@ -8,7 +8,7 @@ use crate::command::{LessonId, SeatId};
 use crate::lesson::{Audience, Holder, Members, PageKey};
 use crate::messages::{Numbered, ServerMessage};
 use crate::model::{DisplayId, RoomId, SchoolId};
-use std::collections::{HashMap, VecDeque};
+use std::collections::{HashMap, HashSet, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard};
 use tokio::sync::Notify;
 
@@ -108,7 +108,7 @@ struct Queue {
 /// One open event stream.
 pub struct Socket {
     id: u64,
-    viewer: Mutex<Viewer>,
+    viewer: Viewer,
     queue: Mutex<Queue>,
     wake: Notify,
 }
@@ -174,8 +174,8 @@ impl Socket {
     }
 
     /// Who holds it.
-    pub fn viewer(&self) -> Viewer {
-        lock(&self.viewer).clone()
+    pub fn viewer(&self) -> &Viewer {
+        &self.viewer
     }
 }
 
@@ -222,12 +222,7 @@ impl Hub {
         }
         let id = state.next_socket;
         state.next_socket += 1;
-        let socket = Arc::new(Socket {
-            id,
-            viewer: Mutex::new(viewer),
-            queue: Mutex::new(Queue::default()),
-            wake: Notify::new(),
-        });
+        let socket = Arc::new(Socket { id, viewer, queue: Mutex::new(Queue::default()), wake: Notify::new() });
         state.sockets.insert(id, socket.clone());
         Some(socket)
     }
@@ -243,7 +238,7 @@ impl Hub {
         let (n, text) = Self::number(&mut state, message);
         let key = Key::of(message);
         for socket in state.sockets.values() {
-            if lock(&socket.viewer).is_addressed(audience) {
+            if socket.viewer.is_addressed(audience) {
                 socket.push(key.clone(), text.clone());
             }
         }
@@ -281,24 +276,33 @@ impl Hub {
 
     /// True while a page of this room is connected.
     pub fn room_online(&self, room: RoomId) -> bool {
-        lock(&self.state).sockets.values().any(|s| lock(&s.viewer).holder == Holder::Room(room))
+        lock(&self.state).sockets.values().any(|s| s.viewer.holder == Holder::Room(room))
+    }
+
+    /// All rooms of which a page is connected.
+    pub fn rooms_online(&self) -> HashSet<RoomId> {
+        let room = |s: &Arc<Socket>| match s.viewer.holder {
+            Holder::Room(room) => Some(room),
+            Holder::Person(_) => None,
+        };
+        lock(&self.state).sockets.values().filter_map(room).collect()
     }
 
     /// True while a page of this device is connected.
     pub fn display_online(&self, display: DisplayId) -> bool {
-        lock(&self.state).sockets.values().any(|s| lock(&s.viewer).display == Some(display))
+        lock(&self.state).sockets.values().any(|s| s.viewer.display == Some(display))
     }
 
     /// All devices that are connected.
     pub fn displays_online(&self) -> Vec<DisplayId> {
-        lock(&self.state).sockets.values().filter_map(|s| lock(&s.viewer).display).collect()
+        lock(&self.state).sockets.values().filter_map(|s| s.viewer.display).collect()
     }
 
     /// Tells a device something last, and closes its sockets.
     pub fn dismiss(&self, display: DisplayId, message: &ServerMessage) {
         let mut state = lock(&self.state);
         let (_, text) = Self::number(&mut state, message);
-        for socket in state.sockets.values().filter(|s| lock(&s.viewer).display == Some(display)) {
+        for socket in state.sockets.values().filter(|s| s.viewer.display == Some(display)) {
             socket.push(None, text.clone());
             socket.finish();
         }
@@ -307,7 +311,7 @@ impl Hub {
     /// Closes all sockets that came with this credential, such as a signed-out browser's.
     pub fn drop_credential(&self, credential: &str) {
         let state = lock(&self.state);
-        state.sockets.values().filter(|s| lock(&s.viewer).page.credential == credential).for_each(|s| s.finish());
+        state.sockets.values().filter(|s| s.viewer.page.credential == credential).for_each(|s| s.finish());
     }
 }
 

@@ -5,6 +5,7 @@
 //! of a recording comes back at the next recovery, because the disk is the truth).
 
 use crate::auth::{Passwords, Tries};
+use crate::bells::Unwritten;
 use crate::clock::{Clock, Timeline};
 use crate::command::{Command, Event, LessonId, PartRow, RecordingId, Refusal, SeatId, SessionId, Slot};
 use crate::config::Config;
@@ -89,7 +90,7 @@ pub(crate) struct Office {
     pub(crate) key: SigningKey,
     pub(crate) pending: DashMap<SessionId, oneshot::Sender<Reply>>,
     /// Held while bells ring, by the clock or by a teacher, so that each rings once.
-    pub(crate) bells: tokio::sync::Mutex<()>,
+    pub(crate) bells: tokio::sync::Mutex<Unwritten>,
     /// The timetable changed; the scheduler reads it again.
     pub(crate) plan_changed: AtomicBool,
     pub(crate) clock: Arc<dyn Clock>,
@@ -125,7 +126,7 @@ impl Office {
             tries: Tries::default(),
             key,
             pending: DashMap::new(),
-            bells: tokio::sync::Mutex::new(()),
+            bells: tokio::sync::Mutex::default(),
             plan_changed: AtomicBool::new(true),
             clock,
             ends: Mutex::new(Some(Ends { orders: orders_end, jobs: jobs_end, commands })),

@@ -41,6 +41,11 @@ impl Office {
             Event::Answered { session, answer, etag, slots, .. } => (session, Reply::Answered { answer, etag, slots }),
             Event::Restarted { session, fragment, etag } => (session, Reply::Restarted { fragment, etag }),
             Event::Refused { session, refusal } => (session, Reply::Refused(refusal)),
+            Event::Left { session, .. } => {
+                // Whoever still waits for its answer learns at once that none will come.
+                self.pending.remove(&session);
+                return;
+            }
             _ => return,
         };
         if let Some((_, waiting)) = self.pending.remove(&session) {

@@ -79,10 +79,11 @@ impl Told {
     }
 }
 
-const VILLAGES: [(&str, SchoolKind, &str); 3] = [
-    ("东沟村小学", SchoolKind::Village, "三(1)班"),
-    ("西岭村小学", SchoolKind::Village, "三(2)班"),
-    ("南坡教学点", SchoolKind::TeachingPoint, "三年级"),
+/// School, its kind, its room, the class there.
+const VILLAGES: [(&str, SchoolKind, &str, &str); 3] = [
+    ("东沟村小学", SchoolKind::Village, "东沟多媒体教室", "三(1)班"),
+    ("西岭村小学", SchoolKind::Village, "西岭多媒体教室", "三(2)班"),
+    ("南坡教学点", SchoolKind::TeachingPoint, "南坡教室", "三年级"),
 ];
 
 async fn make(signaling: &Signaling, wish: &Wish) -> Result<Told, Box<dyn std::error::Error>> {
@@ -91,14 +92,14 @@ async fn make(signaling: &Signaling, wish: &Wish) -> Result<Told, Box<dyn std::e
     let mut rooms = Vec::new();
     let mut displays = Vec::new();
     let mut demo_displays = Vec::new();
-    for (school, kind, class) in VILLAGES {
+    for (school, kind, name, class) in VILLAGES {
         let id = signaling.add_school(school, kind).await?;
-        let room = signaling.add_room(id, "多媒体教室", RoomKind::Interactive, Some(class)).await?;
+        let room = signaling.add_room(id, name, RoomKind::Interactive, Some(class)).await?;
         let (_, secret) = signaling.add_paired_display(room).await?;
         let url = format!("/display#secret={secret}");
         rooms.push(room);
         displays.push(Display { room: format!("{school} {class}"), url: url.clone() });
-        demo_displays.push(DemoDisplay { room: class.to_owned(), school: school.to_owned(), url });
+        demo_displays.push(DemoDisplay { room: name.to_owned(), school: school.to_owned(), url });
     }
     let (admin_password, teacher_password) = (super::user::random_password(), super::user::random_password());
     signaling.add_person(("电教馆", "admin"), Some(&admin_password), Role::RegionAdmin, None).await?;

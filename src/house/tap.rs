@@ -110,10 +110,10 @@ pub(super) fn tell(fact: Fact, events: &mpsc::Sender<Event>, names: &Names, key_
         return;
     }
     let finished = if let Fact::Finished { recording, .. } = &fact { Some(*recording) } else { None };
-    if let Some(event) = translate(fact) {
-        if events.blocking_send(event).is_err() {
-            warn!("a fact of the recorder found signaling gone");
-        }
+    if let Some(event) = translate(fact)
+        && events.blocking_send(event).is_err()
+    {
+        warn!("a fact of the recorder found signaling gone");
     }
     if let Some(recording) = finished {
         names.end(recording_of(recording));

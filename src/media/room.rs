@@ -50,7 +50,7 @@ impl Room {
     }
 
     /// A session joined: its sources become tracks that it owns from now on.
-    pub fn publish(&mut self, key: PeerKey, peers: &mut Slab<Peer>) {
+    pub fn publish(&mut self, key: PeerKey, peers: &mut Slab<Peer>, out: &mut Outbox) {
         self.peers.push(key);
         let Some(peer) = peers.get_mut(key) else { return };
         let (seat, role, serial) = (peer.seat, peer.role, peer.serial);
@@ -75,7 +75,7 @@ impl Room {
             }
         }
         for (index, source) in taken {
-            self.detach_viewers(index, peers);
+            self.detach_viewers(index, peers, out);
             for viewer in &self.peers {
                 let Some(peer) = peers.get(*viewer) else { continue };
                 for slot in peer.slots.iter().enumerate().filter(|(_, s)| s.want == Some(source)).map(|(i, _)| i) {
@@ -88,11 +88,16 @@ impl Room {
         }
     }
 
-    fn detach_viewers(&mut self, track: usize, peers: &mut Slab<Peer>) {
+    /// Nothing flows from a track any more; receivers keep its last picture and are told so.
+    fn detach_viewers(&mut self, track: usize, peers: &mut Slab<Peer>, out: &mut Outbox) {
         let Some(track) = self.tracks.get(track) else { return };
         for (viewer, slot) in &track.viewers {
-            if let Some(slot) = peers.get_mut(*viewer).and_then(|p| p.slots.get_mut(*slot)) {
+            let Some(peer) = peers.get_mut(*viewer) else { continue };
+            let session = peer.session;
+            if let Some(slot) = peer.slots.get_mut(*slot).filter(|s| s.shown.is_some()) {
                 slot.detach();
+                let (slot, source) = (slot.slot, slot.want);
+                out.events.push(Event::SlotState { session, slot, source, live: false });
             }
         }
     }
@@ -109,7 +114,7 @@ impl Room {
                     let source = track.source;
                     out.events.push(Event::SourceLive { lesson: self.lesson, source, live: false });
                 }
-                self.detach_viewers(index, peers);
+                self.detach_viewers(index, peers, out);
             }
         }
     }
@@ -151,7 +156,7 @@ impl Room {
         let Some(track) = self.tracks.get_mut(index).filter(|t| t.muted != muted) else { return };
         track.muted = muted;
         track.tap.current = None;
-        self.detach_viewers(index, peers);
+        self.detach_viewers(index, peers, out);
         if !muted {
             self.retarget(index, now, peers, out);
         }
@@ -159,7 +164,7 @@ impl Room {
 
     /// Chooses the layer each viewer of a track should get, and asks for key frames where one changes.
     pub fn retarget(&mut self, index: usize, now: Instant, peers: &mut Slab<Peer>, out: &mut Outbox) {
-        let Some(track) = self.tracks.get_mut(index).filter(|t| !t.muted) else { return };
+        let Some(track) = self.tracks.get_mut(index).filter(|t| !t.muted && t.is_sending(now)) else { return };
         let (large, small) = (track.choose(false, now), track.choose(true, now));
         let mut wanted = [false; super::track::MAX_LAYERS];
         for (viewer, slot) in &track.viewers {
@@ -174,10 +179,12 @@ impl Room {
                 *w |= !shown;
             }
         }
-        if self.recording.is_some() && large.is_some() && track.tap.current != large {
-            if let Some(w) = large.and_then(|(l, _)| wanted.get_mut(usize::from(l))) {
-                *w = true;
-            }
+        if self.recording.is_some()
+            && large.is_some()
+            && track.tap.current != large
+            && let Some(w) = large.and_then(|(l, _)| wanted.get_mut(usize::from(l)))
+        {
+            *w = true;
         }
         for (layer, _) in wanted.iter().enumerate().filter(|(_, w)| **w) {
             self.want_key(index, layer as u8);
@@ -258,11 +265,11 @@ impl Room {
         let forward = Forward { from, kept, codec, clock: &layer.clock };
         for (viewer, slot) in &track.viewers {
             let Some(peer) = peers.get_mut(*viewer) else { continue };
-            if peer.forward(*slot, &forward, now, out) {
-                if let Some(s) = peer.slots.get(*slot) {
-                    let state = Event::SlotState { session: peer.session, slot: s.slot, source: s.want, live: true };
-                    out.events.push(state);
-                }
+            if peer.forward(*slot, &forward, now, out)
+                && let Some(s) = peer.slots.get(*slot)
+            {
+                let state = Event::SlotState { session: peer.session, slot: s.slot, source: s.want, live: true };
+                out.events.push(state);
             }
         }
         if let Some(recording) = self.recording {
@@ -306,7 +313,6 @@ impl Room {
     }
 
     /// A publisher's sender report: anchors the layer's clock, and the recorder's.
-    #[expect(clippy::too_many_arguments, reason = "the fields of one report")]
     pub fn note_clock(
         &mut self,
         (track, layer, ssrc): (usize, u8, u32),
@@ -348,12 +354,19 @@ impl Room {
     }
 
     /// Says which sources began or ceased to send.
-    pub fn note_live(&mut self, now: Instant, out: &mut Outbox) {
-        for track in &mut self.tracks {
+    pub fn note_live(&mut self, now: Instant, peers: &mut Slab<Peer>, out: &mut Outbox) {
+        for index in 0..self.tracks.len() {
+            let Some(track) = self.tracks.get_mut(index) else { continue };
             let live = track.owner.is_some() && track.is_sending(now);
-            if live != track.live {
-                track.live = live;
-                out.events.push(Event::SourceLive { lesson: self.lesson, source: track.source, live });
+            if live == track.live {
+                continue;
+            }
+            track.live = live;
+            let source = track.source;
+            out.events.push(Event::SourceLive { lesson: self.lesson, source, live });
+            if !live {
+                track.tap.current = None;
+                self.detach_viewers(index, peers, out);
             }
         }
     }

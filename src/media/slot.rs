@@ -239,7 +239,7 @@ mod tests {
 
     #[test]
     fn a_change_of_source_goes_on_in_number_and_time() {
-        let t0 = Instant::now();
+        let t0 = crate::net::clock::now();
         let mut s = slot();
         let mut a = SourceClock::new(90_000);
         a.note_report(1000, t0);
@@ -265,7 +265,7 @@ mod tests {
     proptest::proptest! {
         #[test]
         fn outgoing_numbers_never_repeat_whatever_is_switched(steps in proptest::collection::vec((0usize..3, 0u64..6, proptest::bool::ANY), 1..300)) {
-            let t0 = Instant::now();
+            let t0 = crate::net::clock::now();
             let clock = SourceClock::new(90_000);
             let mut s = slot();
             let mut sequences = [70_000u64, 80_000, 90_000];

@@ -22,8 +22,8 @@ pub struct Wall {
 impl Wall {
     /// From Unix time.
     pub fn new(instant: Instant, since_unix: Duration) -> Self {
-        let ntp = (since_unix.as_secs() + NTP_UNIX_SECONDS) << 32
-            | (u64::from(since_unix.subsec_nanos()) << 32) / 1_000_000_000;
+        let fraction = (u64::from(since_unix.subsec_nanos()) << 32) / 1_000_000_000;
+        let ntp = ((since_unix.as_secs() + NTP_UNIX_SECONDS) << 32) | fraction;
         Self { instant, ntp }
     }
 
@@ -37,7 +37,7 @@ impl Wall {
 
 fn ntp_nanos(ntp: u64) -> i128 {
     let seconds = i128::from(ntp >> 32);
-    let fraction = i128::from(ntp & 0xffff_ffff) * 1_000_000_000 >> 32;
+    let fraction = (i128::from(ntp & 0xffff_ffff) * 1_000_000_000) >> 32;
     seconds * 1_000_000_000 + fraction
 }
 
@@ -126,7 +126,7 @@ mod tests {
 
     #[test]
     fn a_clock_ten_minutes_wrong_still_gives_the_right_differences() {
-        let t0 = Instant::now();
+        let t0 = crate::net::clock::now();
         let wall = Wall::new(t0, Duration::from_secs(1_800_000_000));
         let wrong = |ms: u64| wall.ntp_at(t0 + Duration::from_millis(ms)).wrapping_add(600 << 32);
         let mut session = SessionClock::default();
@@ -143,7 +143,7 @@ mod tests {
     proptest::proptest! {
         #[test]
         fn hostile_stamps_never_panic(stamps in proptest::collection::vec((proptest::num::u64::ANY, proptest::num::u32::ANY), 1..20)) {
-            let t0 = Instant::now();
+            let t0 = crate::net::clock::now();
             let mut session = SessionClock::default();
             let mut clock = SourceClock::new(48_000);
             for (i, (ntp, rtp)) in stamps.iter().enumerate() {

@@ -166,7 +166,7 @@ mod tests {
 
     #[test]
     fn the_highest_living_layer_is_chosen_and_the_lowest_for_small_pictures() {
-        let t0 = Instant::now();
+        let t0 = crate::net::clock::now();
         let source = Source { seat: SeatId(uuid::Uuid::nil()), kind: SourceKind::Camera };
         let mut track = Track::new(source, Codec::H264, false);
         for i in 0..3u32 {
@@ -181,7 +181,7 @@ mod tests {
 
     #[test]
     fn a_second_key_frame_request_is_deferred_not_dropped() {
-        let t0 = Instant::now();
+        let t0 = crate::net::clock::now();
         let mut layer = Layer::new(1, 1, Codec::Vp9, t0);
         layer.want_key();
         assert!(layer.take_key_request(t0));

@@ -147,12 +147,11 @@ impl Client {
         let find = |key: &str| answer.lines().find_map(|l| l.strip_prefix(key)).map(|v| v.trim().to_owned());
         let (Some(ufrag), Some(password)) = (find("a=ice-ufrag:"), find("a=ice-pwd:")) else { return false };
         for line in answer.lines() {
-            if let Some(group) = line.trim().strip_prefix("a=ssrc-group:FID ") {
-                if let Some((primary, repair)) = group.split_once(' ') {
-                    if let (Ok(primary), Ok(repair)) = (primary.parse(), repair.parse()) {
-                        self.repairs.insert(repair, primary);
-                    }
-                }
+            if let Some(group) = line.trim().strip_prefix("a=ssrc-group:FID ")
+                && let Some((primary, repair)) = group.split_once(' ')
+                && let (Ok(primary), Ok(repair)) = (primary.parse(), repair.parse())
+            {
+                self.repairs.insert(repair, primary);
             }
         }
         self.theirs = Some(Credentials { ufrag, password });

@@ -42,12 +42,14 @@ for (const lang of langs) {
       const text = message.text();
       if (message.type() === 'error' && !/Failed to load resource|WebSocket connection/.test(text)) failures.push(`${id}: console: ${text}`);
     });
+    page.setDefaultTimeout(5000);
+    if (scene.init) await page.addInitScript(scene.init);
     await play(page, scene, theFar);
     const url = new URL(path + (scene.fragment ?? ''), server.url);
     url.searchParams.set('lang', lang);
     await page.goto(url.href);
     await page.waitForTimeout(scene.wait);
-    await scene.act?.(page, scene, theFar);
+    await scene.act?.(page, scene, theFar).catch((error) => failures.push(`${id}: ${String(error).split('\n')[0]}`));
     for (const [i, size] of sizes.entries()) {
       if (i > 0) {
         await page.setViewportSize(size);

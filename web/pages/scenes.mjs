@@ -214,7 +214,7 @@ export function scenes(lang) {
     one('teacher-busy', '/teacher/l1', [DESK], console_(d, { seats: [d.teacherSeat(), ...Array.from({ length: 12 }, (_, i) => ({ ...d.seat(i % 3), seat: `s${i}`, name: `${d.rooms[i % 3].room.name} ${i + 1}` }))] })),
     one('teacher-degraded', '/teacher/l1', [DESK], console_(d, { seats: trouble })),
     one('teacher-fault', '/teacher/l1', [DESK], { ...console_(d, {}), plan: null }),
-    one('teacher-standin', '/teacher/l1', [DESK], { ...console_(d, {}), act: sample }, { devices: false }),
+    one('teacher-standin', '/teacher/l1', [DESK], { ...console_(d, {}), act: sample, init: noSharing }, { devices: false }),
     one('teacher-over', '/teacher/l1', [DESK], console_(d, { state: 'archived', lessons: d.table({ state: 'archived', recording: 'rec1' }) })),
     one('teacher-login', '/teacher', [DESK, PHONE], { api: { 'GET /api/me': [401, { error: { code: 'not_signed_in' } }] }, wait: 400 }),
 
@@ -281,4 +281,9 @@ async function clash(page) {
   await page.keyboard.press('Enter');
   await page.click('[data-act=save]');
   await page.waitForTimeout(400);
+}
+
+/** A device that cannot share its screen. */
+function noSharing() {
+  navigator.mediaDevices.getDisplayMedia = () => Promise.reject(new DOMException('', 'NotAllowedError'));
 }

@@ -15,10 +15,14 @@ use axum::response::{IntoResponse, Response};
 use axum_extra::extract::CookieJar;
 use serde::de::DeserializeOwned;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::time::Duration;
 
 /// Name of the sign-in's cookie. The prefix makes browsers insist on `Secure`, `Path=/` and no domain (RFC 6265bis);
 /// both Chromium and Firefox keep it on http://127.0.0.1 too.
 pub(crate) const COOKIE: &str = "__Host-tongke";
+
+/// A body that takes longer is a slow attack or a line on which no lesson would work.
+const BODY_MAX: Duration = Duration::from_secs(30);
 
 /// Checks a request against the table.
 pub(crate) async fn guard(State(office): State<App>, mut request: Request, next: Next) -> Response {
@@ -39,8 +43,7 @@ async fn check(office: &App, request: &mut Request) -> Result<()> {
     let path = request.extensions().get::<MatchedPath>().map(|p| p.as_str().to_owned()).unwrap_or_default();
     let method = if request.method() == Method::HEAD { &Method::GET } else { request.method() };
     let Some(rule) = RULES.iter().find(|r| r.path == path && *method == r.method) else {
-        tracing::error!(%path, %method, "a route is not in the table and is not served");
-        return Err(Error::NotFound);
+        return Err(unlisted(&path, method));
     };
     let upgrades = request.headers().contains_key(header::UPGRADE);
     if upgrades || !matches!(*request.method(), Method::GET | Method::HEAD | Method::OPTIONS) {
@@ -59,6 +62,17 @@ async fn check(office: &App, request: &mut Request) -> Result<()> {
         Some(_) => Err(Error::Forbidden),
         None => Err(Error::NotSignedIn),
     }
+}
+
+/// What is not in the table is not served. A test compares table and router, so the last case does not happen.
+fn unlisted(path: &str, method: &Method) -> Error {
+    if RULES.iter().any(|r| r.path == path) {
+        return Error::MethodNotAllowed;
+    }
+    if path != super::ELSE {
+        tracing::error!(%path, %method, "a route is not in the table and is not served");
+    }
+    Error::NotFound
 }
 
 /// A browser says where a request comes from; other clients (recorder boxes, scripts) say nothing and carry no cookies
@@ -177,7 +191,8 @@ async fn read(request: Request<Body>, kind: &'static str, max: usize) -> Result<
     if length.is_some_and(|l| l > max) {
         return Err(Error::TooLarge(max));
     }
-    axum::body::to_bytes(request.into_body(), max).await.map_err(|_| Error::TooLarge(max))
+    let body = tokio::time::timeout(BODY_MAX, axum::body::to_bytes(request.into_body(), max)).await;
+    body.map_err(|_| Error::TooSlow)?.map_err(|_| Error::TooLarge(max))
 }
 
 async fn read_text(request: Request<Body>, kind: &'static str) -> Result<String> {

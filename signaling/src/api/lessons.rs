@@ -112,6 +112,7 @@ pub(crate) async fn today(State(office): State<App>, me: Identity) -> Result<Jso
 pub(crate) async fn wall(State(office): State<App>, me: Identity) -> Result<Json<Wall>> {
     let scope = Scope { teacher: None, ..me.caller.scope()? };
     let now_ms = office.now().ms;
+    let online = office.hub.rooms_online();
     let mut at_risk = Vec::new();
     let mut lessons = Vec::new();
     for lesson in office.today(scope).await? {
@@ -120,7 +121,7 @@ pub(crate) async fn wall(State(office): State<App>, me: Identity) -> Result<Json
             LessonState::Planned if lesson.starts_ms - now_ms <= RISK_MS && lesson.ends_ms > now_ms => lesson
                 .rooms
                 .iter()
-                .filter(|r| !office.hub.room_online(r.room.id))
+                .filter(|r| !online.contains(&r.room.id))
                 .map(|r| WallCause { code: "display_offline".into(), room: Some(r.room.clone()), since_ms: now_ms })
                 .collect(),
             _ => Vec::new(),
@@ -206,9 +207,8 @@ impl crate::office::Office {
     /// Today's lessons in scope.
     pub(crate) async fn today(&self, scope: Scope) -> Result<Vec<Lesson>> {
         let (from_ms, to_ms) = self.day_ms(self.now().ms);
-        let window = Window::new(None, Some(100));
-        let page =
-            self.store.lessons(scope, (Some(from_ms), Some(to_ms)), window, self.config.admits_before_ms).await?;
+        let span = (Some(from_ms), Some(to_ms));
+        let page = self.store.lessons(scope, span, Window::all(), self.config.admits_before_ms).await?;
         Ok(page.items)
     }
 

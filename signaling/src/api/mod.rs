@@ -1,4 +1,4 @@
-//! The HTTP API. [`table`] is its table of contents: who may call what. A route that is not in the table is not
+//! The HTTP API. [`RULES`] is its table of contents: who may call what. A route that is not in the table is not
 //! served.
 
 mod account;
@@ -90,6 +90,9 @@ fn routes() -> OpenApiRouter<App> {
         .routes(routes!(events::events))
 }
 
+/// Anything else under `/api` answers 404 in the API's own form, not with a page.
+pub(crate) const ELSE: &str = "/api/{*rest}";
+
 /// The description of the API.
 pub fn openapi() -> utoipa::openapi::OpenApi {
     routes().split_for_parts().1
@@ -99,6 +102,7 @@ pub fn openapi() -> utoipa::openapi::OpenApi {
 pub(crate) fn router(office: App) -> Router {
     let (router, _) = routes().split_for_parts();
     router
+        .route(ELSE, axum::routing::any(|| async { crate::error::Error::NotFound }))
         .route_layer(middleware::from_fn_with_state(office.clone(), door::guard))
         .layer(DefaultBodyLimit::max(JSON_MAX))
         .with_state(office)

@@ -7,6 +7,8 @@
 mod acts;
 mod health;
 mod sessions;
+#[cfg(test)]
+mod tests;
 
 pub use acts::Ending;
 pub use sessions::{JoinError, PageKey, Seating};
@@ -138,6 +140,16 @@ struct Seat {
     layout: Option<Vec<SeatId>>,
 }
 
+/// What the media plane said last of a slot.
+#[derive(Clone, Copy, Debug, Default)]
+struct SlotFacts {
+    source: Option<Source>,
+    /// Packets flow.
+    live: bool,
+    /// Packets of this source have flowed, so a last picture is there to be held.
+    ever: bool,
+}
+
 /// A session of the running lesson.
 #[derive(Debug)]
 struct Session {
@@ -149,7 +161,7 @@ struct Session {
     connected: bool,
     slots: Vec<(Slot, String)>,
     shown: BTreeMap<Slot, Option<Source>>,
-    states: BTreeMap<Slot, (Option<Source>, bool)>,
+    states: BTreeMap<Slot, SlotFacts>,
     etag: String,
 }
 

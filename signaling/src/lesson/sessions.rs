@@ -1,6 +1,6 @@
 //! Sessions of a running lesson: who may sit where, who replaces whom, and what the media plane says of them.
 
-use super::{Audience, Effect, Holder, Lesson, Now, Session};
+use super::{Audience, Effect, Holder, Lesson, Now, Session, SlotFacts};
 use crate::command::{
     Command, LeaveCause, LineFacts, SeatId, SessionId, SessionRole, Slot, Source, SourceKind, VideoCodec,
 };
@@ -280,7 +280,10 @@ impl Lesson {
         out: &mut Vec<Effect>,
     ) {
         let Some(found) = self.sessions.get_mut(&session) else { return };
-        found.states.insert(slot, (source, live));
+        let before = found.states.get(&slot).copied();
+        let known = before.filter(|b| b.source == source);
+        let ever = live || known.is_some_and(|b| b.ever);
+        found.states.insert(slot, SlotFacts { source, live, ever });
         let (seat, page) = (found.seat, found.page.clone());
         if let Some(holder) = self.seat(seat).map(|s| s.facts.holder)
             && let Some(slots) = self.slot_views(session)
@@ -292,11 +295,12 @@ impl Lesson {
     fn slot_views(&self, session: SessionId) -> Option<Vec<SlotView>> {
         let found = self.sessions.get(&session)?;
         let view = |(slot, mid): &(Slot, String)| {
-            let (source, live) = found.states.get(slot).copied().unwrap_or((None, false));
-            let state = match (source, live) {
-                (None, _) => "none",
-                (Some(_), true) => "live",
-                (Some(_), false) => "held",
+            let facts = found.states.get(slot).copied().unwrap_or_default();
+            let source = facts.source;
+            let state = match (source, facts.live, facts.ever) {
+                (Some(_), true, _) => "live",
+                (Some(_), false, true) => "held",
+                _ => "none",
             };
             SlotView { mid: mid.clone(), slot: slot_word(*slot), source: source.map(Into::into), state: state.into() }
         };

@@ -6,7 +6,7 @@ use crate::command::{LessonId, RecordingId, SeatId, VideoCodec};
 use crate::error::{Error, Result};
 use crate::lesson::{Facts, Holder, Members, SeatFacts};
 use crate::messages::Capabilities;
-use crate::model::{LessonState, OutcomeResult, PairingId, PersonId, RoomId, RoomKind, SchoolId, TokenRole};
+use crate::model::{LessonState, OutcomeResult, PersonId, RoomId, RoomKind, SchoolId, TokenRole};
 use crate::schema::{Clash, Lesson, LessonRoom, MasterSide, NewLesson, Page, Pairing, PersonRef, RoomRef, SchoolRef};
 use sqlx::{FromRow, Sqlite, Transaction};
 use std::sync::Arc;
@@ -310,6 +310,9 @@ impl Store {
         let sql = "INSERT INTO recording (id, lesson, started_ms, state) VALUES ($1, $2, $3, 'growing')
                    ON CONFLICT (lesson) DO NOTHING";
         sqlx::query(sql).bind(RecordingId::random()).bind(id).bind(now_ms).execute(&mut *tx).await?;
+        // A recording that was settled by recovery while its lesson still runs goes on growing.
+        let sql = "UPDATE recording SET state = 'growing', duration_ms = NULL WHERE lesson = $1 AND state <> 'growing'";
+        sqlx::query(sql).bind(id).execute(&mut *tx).await?;
         let sql = "UPDATE lesson SET state = 'live', started_ms = coalesce(started_ms, $2)
                    WHERE id = $1 AND state IN ('planned', 'open', 'live')";
         sqlx::query(sql).bind(id).bind(now_ms).execute(&mut *tx).await?;
@@ -368,6 +371,9 @@ impl Store {
 
     /// Keeps presence; it only grows, so a late write of an older figure does no harm.
     pub async fn keep_attendance(&self, seats: &[(SeatId, i64)]) -> Result<()> {
+        if seats.is_empty() {
+            return Ok(());
+        }
         let mut tx = self.write().await?;
         for (seat, ms) in seats {
             let sql = "UPDATE seat SET attendance_ms = $2 WHERE id = $1 AND attendance_ms < $2";
@@ -381,11 +387,5 @@ impl Store {
         let sql = "INSERT INTO lesson_token (hash, lesson, role) VALUES ($1, $2, $3)";
         sqlx::query(sql).bind(hash).bind(lesson).bind(role).execute(&self.pool).await?;
         Ok(())
-    }
-
-    /// The pairing's id of a lesson; for the demo's restart.
-    pub async fn pairing_of(&self, lesson: LessonId) -> Result<Option<PairingId>> {
-        let sql = "SELECT pairing FROM lesson WHERE id = $1";
-        Ok(sqlx::query_scalar(sql).bind(lesson).fetch_optional(&self.pool).await?.flatten())
     }
 }

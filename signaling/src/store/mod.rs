@@ -87,6 +87,9 @@ impl Store {
     }
 }
 
+/// A district of 1,700 schools has some hundreds of lessons a day.
+const ALL_MAX: i64 = 5_000;
+
 /// Which rows of a list.
 #[derive(Clone, Copy, Debug)]
 pub struct Window {
@@ -107,6 +110,11 @@ impl Window {
         }
     }
 
+    /// All rows of a list that is bounded by its nature, such as a district's lessons of one day.
+    pub(crate) fn all() -> Self {
+        Self { page: 1, per_page: ALL_MAX }
+    }
+
     fn offset(self) -> i64 {
         (self.page - 1) * self.per_page
     }
@@ -121,4 +129,44 @@ fn contains(q: Option<&str>) -> Option<String> {
     let q = q.map(str::trim).filter(|q| !q.is_empty())?;
     let q: String = q.chars().take(100).collect();
     Some(format!("%{}%", q.replace('!', "!!").replace('%', "!%").replace('_', "!_")))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn migrations_run_once_and_the_database_keeps_its_laws() {
+        let folder = tempfile::tempdir().unwrap();
+        for _ in 0..2 {
+            let store = Store::open(folder.path()).await.unwrap();
+            let journal: String = sqlx::query_scalar("PRAGMA journal_mode").fetch_one(&store.pool).await.unwrap();
+            assert_eq!(journal, "wal");
+            let sql = "INSERT INTO room (id, school, name, kind) VALUES ('r', 'nowhere', 'n', 'master')";
+            assert!(sqlx::query(sql).execute(&store.pool).await.is_err(), "foreign keys hold");
+            let sound: String = sqlx::query_scalar("PRAGMA integrity_check").fetch_one(&store.pool).await.unwrap();
+            assert_eq!(sound, "ok");
+            assert_eq!(store.setting("key", || "first".into()).await.unwrap(), "first");
+            store.close().await;
+        }
+        let store = Store::open(folder.path()).await.unwrap();
+        assert_eq!(store.setting("key", || "second".into()).await.unwrap(), "first");
+    }
+
+    #[tokio::test]
+    async fn a_database_of_the_future_is_refused() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = Store::open(folder.path()).await.unwrap();
+        let sql = "INSERT INTO _sqlx_migrations (version, description, success, checksum, execution_time)
+                   VALUES (9999, 'later', 1, x'00', 0)";
+        sqlx::query(sql).execute(&store.pool).await.unwrap();
+        store.close().await;
+        assert!(matches!(Store::open(folder.path()).await, Err(crate::error::Error::Migrate(_))));
+    }
+
+    #[test]
+    fn what_is_typed_into_a_search_is_taken_literally() {
+        assert_eq!(contains(Some(" 50%_! ")).as_deref(), Some("%50!%!_!!%"));
+        assert_eq!(contains(Some("  ")), None);
+    }
 }

@@ -67,7 +67,6 @@ pub struct Facts {
     pub master: RoomId,
     /// Two interactive rooms and a terminal.
     pub rooms: Vec<RoomId>,
-    pub foreign_room: RoomId,
     pub pairing: PairingId,
     pub lesson: LessonId,
     /// Bearer secrets of the rooms' displays.
@@ -111,7 +110,7 @@ async fn seed(s: &Signaling) -> Facts {
         displays.push(s.add_paired_display(*room).await.unwrap().1);
     }
     let foreign_display = s.add_paired_display(foreign_room).await.unwrap().1;
-    Facts { city, foreign_school, master, rooms, foreign_room, pairing, lesson, displays, foreign_display }
+    Facts { city, foreign_school, master, rooms, pairing, lesson, displays, foreign_display }
 }
 
 async fn start(folder: &Path, clock: Arc<ManualClock>) -> (Signaling, Arc<Plane>, JoinHandle<()>) {

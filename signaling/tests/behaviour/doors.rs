@@ -116,3 +116,21 @@ fn the_api_description_refers_to_nothing_that_is_missing() {
         assert!(known.contains_key(name), "{name}");
     }
 }
+
+#[tokio::test]
+async fn twenty_teachers_sign_in_at_once_from_one_address() {
+    let d = District::new().await;
+    let anon = d.anon();
+    let login = || anon.post("/api/login", json!({"user": "wang", "password": PASSWORD}));
+    let all = futures_util::future::join_all((0..20).map(|_| login())).await;
+    assert!(all.iter().all(|r| r.status == StatusCode::OK));
+}
+
+#[tokio::test]
+async fn unknown_addresses_and_methods_answer_in_the_api_s_own_form() {
+    let d = District::new().await;
+    let unknown = d.anon().get("/api/no/such/thing").await;
+    assert_eq!((unknown.status, unknown.code()), (StatusCode::NOT_FOUND, "not_found"));
+    let method = d.anon().send(Method::PUT, "/api/login", &[], "").await;
+    assert_eq!(method.status, StatusCode::METHOD_NOT_ALLOWED);
+}

@@ -1,6 +1,10 @@
 //! Signaling behind its own HTTP face, on the emulated clock, above a fake media plane.
 
-#![allow(unreachable_pub, reason = "one test binary; its modules share freely")]
+#![allow(
+    unreachable_pub,
+    clippy::unwrap_used,
+    reason = "one test binary; its modules share freely, and helpers are tests too"
+)]
 
 mod displays;
 mod district;

@@ -1,9 +1,9 @@
 //! Schools, rooms, people, pairings, lessons, clashes, the wall, the demo.
 
-use crate::district::{BELL, District, END, MINUTE};
+use crate::district::{BELL, District, END, MINUTE, PASSWORD};
 use axum::http::StatusCode;
 use serde_json::{Value, json};
-use tongke_signaling::demo::DemoPlan;
+use tongke_signaling::schema::{Demo, DemoAccount, DemoDisplay, DemoLesson};
 
 #[tokio::test]
 async fn an_administrator_builds_a_pairing_from_nothing() {
@@ -132,24 +132,22 @@ async fn the_wall_says_what_is_wrong_and_since_when() {
 }
 
 #[tokio::test]
-async fn the_demo_seeds_once_and_goes_on_where_it_was() {
+async fn the_demo_s_start_page_is_kept_and_leads_to_this_server() {
     let d = District::new().await;
-    let plan = DemoPlan { starts_ms: BELL, ends_ms: END, lessons: 3 };
-    let first = d.signaling.seed_demo(plan).await.unwrap();
-    assert_eq!((first.lessons.len(), first.page.displays.len()), (3, 3));
+    assert_eq!(d.anon().get("/api/demo").await.status, StatusCode::NOT_FOUND, "nothing was kept yet");
+    let account = |user: &str, url: &str| DemoAccount { user: user.into(), password: PASSWORD.into(), url: url.into() };
+    let demo = Demo {
+        teacher: account("wang", "/teacher"),
+        admin: account("root", "/admin"),
+        displays: vec![DemoDisplay { room: "R".into(), school: "S".into(), url: "/display#secret=x".into() }],
+        lesson: DemoLesson { id: d.facts.lesson, title: String::new(), starts_ms: 0, ends_ms: 0 },
+        library_url: "/library".into(),
+    };
+    d.signaling.keep_demo(&demo).await.unwrap();
     let d = d.restart().await;
-    let again = d.signaling.seed_demo(DemoPlan { starts_ms: BELL + MINUTE, ..plan }).await.unwrap();
-    assert_eq!(again.lessons[0].token, first.lessons[0].token);
     let page = d.anon().get("/api/demo").await.body;
-    assert_eq!(page["lesson"]["id"], json!(first.lessons[0].id));
-    assert_eq!(page["lesson"]["starts_ms"], BELL);
-    assert!(page["displays"][0]["url"].as_str().unwrap().starts_with("http://127.0.0.1:8080/display#secret="));
+    assert_eq!(page["displays"][0]["url"], "http://127.0.0.1:8080/display#secret=x");
+    assert_eq!((&page["lesson"]["starts_ms"], &page["lesson"]["title"]), (&json!(BELL), &json!("Lesson 5")));
     let login = json!({"user": page["teacher"]["user"], "password": page["teacher"]["password"]});
     assert_eq!(d.anon().post("/api/login", login).await.status, StatusCode::OK);
-    // When the lesson is over, the next demo gets a new one of the same classes.
-    d.clock.advance(3 * 60 * MINUTE);
-    let now = d.signaling.now_ms();
-    let later = d.signaling.seed_demo(DemoPlan { starts_ms: now, ends_ms: now + MINUTE, lessons: 3 }).await.unwrap();
-    assert_ne!(later.lessons[0].id, first.lessons[0].id);
-    assert_eq!(later.page.displays, first.page.displays);
 }

@@ -103,10 +103,10 @@ impl Peer {
         }
         let line_index = self.streams.get(&header.ssrc)?.line;
         let line = self.up.get(line_index)?;
-        if let Some(id) = line.extensions.transport_cc {
-            if let Some([a, b]) = header.extension(packet, id) {
-                self.arrivals.note(u16::from_be_bytes([*a, *b]), now);
-            }
+        if let Some(id) = line.extensions.transport_cc
+            && let Some([a, b]) = header.extension(packet, id)
+        {
+            self.arrivals.note(u16::from_be_bytes([*a, *b]), now);
         }
         let audio_level = line
             .extensions

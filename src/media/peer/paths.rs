@@ -56,10 +56,11 @@ impl Peer {
         if check.use_candidate || self.path.is_none() {
             self.path = Some(path);
             self.heard_elsewhere = None;
-            if restarted && check.use_candidate {
-                if let Some(new) = self.pending.take() {
-                    self.credentials = new;
-                }
+            if restarted
+                && check.use_candidate
+                && let Some(new) = self.pending.take()
+            {
+                self.credentials = new;
             }
         } else if self.path != Some(path) && self.is_silent(now) {
             self.heard_elsewhere = Some(path);

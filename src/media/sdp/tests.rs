@@ -1,7 +1,5 @@
 //! Offers as browsers write them, good and bad.
 
-use std::time::Instant;
-
 use tongke_signaling::command::{Refusal, SessionRole, Slot, SourceKind};
 
 use super::*;
@@ -89,7 +87,7 @@ fn malformed_offers_are_refused_quickly() {
         bundle(&(0..70).map(|m| audio(m, "sendonly")).collect::<Vec<_>>()),
     ];
     for text in bad {
-        let start = Instant::now();
+        let start = crate::net::clock::now();
         assert!(matches!(Offer::parse(&text), Err(Refusal::Malformed(_))), "{:.80}", text);
         assert!(start.elapsed().as_millis() < 50);
     }

@@ -105,7 +105,7 @@ fn join(
     let key = sfu.peers.insert(peer);
     sfu.sessions.insert(who.0, key);
     sfu.by_ufrag.insert(ufrag, key);
-    room.publish(key, &mut sfu.peers);
+    room.publish(key, &mut sfu.peers, out);
     sfu.timers.start(now);
     out.events.push(Event::Answered {
         session: who.0,

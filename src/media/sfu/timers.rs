@@ -89,7 +89,7 @@ pub(super) fn handle(sfu: &mut Sfu, now: Instant, out: &mut Outbox) {
             }
         }
         if look {
-            room.note_live(now, out);
+            room.note_live(now, &mut sfu.peers, out);
         }
     }
     for (key, cause) in gone {

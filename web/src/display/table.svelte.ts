@@ -1,20 +1,8 @@
 //! Today's table of this room: asked for, kept for a start without network, replaced by what the event stream says.
 
 import { call, Failure } from '../api/http';
-import type { Lesson, Named, RoomKind } from '../api/types';
+import type { Lesson, Today, TodayRoom } from '../api/types';
 import { time } from '../live/time.svelte';
-
-export interface TodayRoom extends Named {
-  school: Named;
-  class?: string;
-  kind: RoomKind;
-}
-
-interface Today {
-  now_ms: number;
-  room?: TodayRoom;
-  lessons: Lesson[];
-}
 
 const KEPT = 'tongke.today.';
 const RETRY_MS = 3_000;

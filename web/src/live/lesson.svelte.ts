@@ -40,7 +40,8 @@ export class LessonStore {
   }
 
   get onStage(): boolean {
-    return this.me?.seat !== undefined && this.lesson?.stage === this.me.seat;
+    const mine = this.me?.seat ?? null;
+    return mine !== null && this.lesson?.stage === mine;
   }
 
   /** The running lesson's row of the table. */
@@ -51,7 +52,12 @@ export class LessonStore {
 
   shows(slot: string): boolean {
     const shown = this.slots[slot];
-    return shown !== undefined && shown.source !== null && shown.state !== 'none';
+    if (!shown || shown.source === null || shown.state === 'none') return false;
+    if (shown.state === 'live') return true;
+    // A held picture stays while its sender is lost; a sender who is there and stopped it has put it away.
+    const { seat, kind } = shown.source;
+    const sender = this.lesson?.seats.find((one) => one.seat === seat);
+    return !sender?.present || sender.sources.includes(kind);
   }
 
   apply(message: ServerMessage): void {

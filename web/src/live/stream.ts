@@ -1,13 +1,13 @@
 //! The event stream: one WebSocket, opened again for ever, each time saying who we are and what we saw last.
 
-import type { PageMessage, ServerMessage } from '../api/types';
+import type { Hello, PageMessage, ServerMessage } from '../api/types';
 import { Backoff } from './backoff';
 
 export type Link = 'connecting' | 'open' | 'lost' | 'ended';
 
 export interface StreamParts {
   url: string;
-  hello(): Extract<PageMessage, { kind: 'hello' }>;
+  hello(): Hello;
   message(message: ServerMessage): void;
   link(link: Link): void;
   /** the socket was refused or closed with a code that another try will not mend */

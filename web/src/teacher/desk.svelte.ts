@@ -145,7 +145,7 @@ export class Desk {
 
   muteSelf(): void {
     const own = this.live.store.me?.seat;
-    if (own !== undefined) this.mute(own, !this.micMuted);
+    if (own != null) this.mute(own, !this.micMuted);
   }
 
   async setMusic(music: boolean): Promise<void> {

@@ -1,6 +1,6 @@
 //! Times and lengths as people read them. Reactive through `locale()`.
 
-import { locale } from './index.svelte';
+import { locale, t } from './index.svelte';
 
 const two = (value: number) => String(value).padStart(2, '0');
 
@@ -38,6 +38,22 @@ export function dayOf(ms: number): string {
 
 export function dateOf(ms: number): string {
   return new Intl.DateTimeFormat(locale(), { year: 'numeric', month: '2-digit', day: '2-digit' }).format(ms);
+}
+
+/** How long ago, as people say it. */
+export function agoOf(ms: number): string {
+  const minutes = Math.floor(ms / 60_000);
+  if (minutes < 1) return t('ago.now');
+  if (minutes < 60) return t('ago.minutes', { n: minutes });
+  const hours = Math.floor(minutes / 60);
+  return hours < 48 ? t('ago.hours', { n: hours }) : t('ago.days', { n: Math.floor(hours / 24) });
+}
+
+/** A length in words: lists need no seconds. */
+export function lengthOf(ms: number): string {
+  const minutes = Math.floor(ms / 60_000);
+  if (minutes < 1) return t('length.seconds', { n: Math.max(0, Math.floor(ms / 1000)) });
+  return minutes < 120 ? t('length.minutes', { n: minutes }) : t('length.hours', { n: Math.floor(minutes / 60) });
 }
 
 export function minutesOf(ms: number): number {

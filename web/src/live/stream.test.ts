@@ -1,0 +1,99 @@
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import type { ServerMessage } from '../api/types';
+import { EventStream, type Link } from './stream';
+
+class FakeSocket {
+  static all: FakeSocket[] = [];
+  sent: string[] = [];
+  onopen: (() => void) | null = null;
+  onmessage: ((event: { data: unknown }) => void) | null = null;
+  onclose: ((event: { code: number }) => void) | null = null;
+  constructor() {
+    FakeSocket.all.push(this);
+  }
+  send(text: string) {
+    this.sent.push(text);
+  }
+  close() {}
+  say(message: unknown) {
+    this.onmessage?.({ data: JSON.stringify(message) });
+  }
+}
+
+const newest = () => FakeSocket.all.at(-1) as FakeSocket;
+
+describe('the event stream', () => {
+  let heard: ServerMessage[];
+  let links: Link[];
+  let stream: EventStream;
+
+  beforeEach(() => {
+    vi.useFakeTimers();
+    FakeSocket.all = [];
+    heard = [];
+    links = [];
+    stream = new EventStream({
+      url: 'ws://x/api/events',
+      hello: () => ({ kind: 'hello', secret: 's' }),
+      message: (message) => heard.push(message),
+      link: (link) => links.push(link),
+      createSocket: () => new FakeSocket() as unknown as WebSocket,
+      now: () => Date.now(),
+      random: () => 1,
+    });
+  });
+
+  afterEach(() => {
+    stream.end();
+    vi.useRealTimers();
+  });
+
+  it('says who it is first, and after a cut what it heard last', () => {
+    newest().onopen?.();
+    expect(JSON.parse(newest().sent[0] ?? '')).toEqual({ kind: 'hello', secret: 's' });
+    newest().say({ n: 4, kind: 'snapshot', now_ms: 1, me: { role: 'display' }, lessons: [] });
+    newest().say({ n: 7, kind: 'wall' });
+    newest().onclose?.({ code: 1006 });
+    vi.advanceTimersByTime(250);
+    newest().onopen?.();
+    expect(JSON.parse(newest().sent[0] ?? '')).toMatchObject({ resume: 7 });
+    expect(links).toEqual(['open', 'lost', 'open']);
+  });
+
+  it('tries for ever, and at once when told to hurry', () => {
+    for (let i = 0; i < 5; i++) {
+      newest().onclose?.({ code: 1006 });
+      vi.advanceTimersByTime(1_000);
+    }
+    expect(FakeSocket.all).toHaveLength(6);
+    newest().onclose?.({ code: 1006 });
+    stream.hurry();
+    expect(FakeSocket.all).toHaveLength(7);
+  });
+
+  it('takes a socket on which nothing was heard for long for dead', () => {
+    newest().onopen?.();
+    vi.advanceTimersByTime(26_000);
+    expect(links).toContain('lost');
+    vi.advanceTimersByTime(1_000);
+    expect(FakeSocket.all.length).toBeGreaterThan(1);
+  });
+
+  it('hears nothing from a socket that was given up, and ignores what is not a message', () => {
+    const first = newest();
+    first.onopen?.();
+    first.onclose?.({ code: 1006 });
+    vi.advanceTimersByTime(300);
+    first.say({ n: 1, kind: 'wall' });
+    newest().onopen?.();
+    newest().onmessage?.({ data: 'not json' });
+    newest().onmessage?.({ data: '[1]' });
+    expect(heard).toEqual([]);
+  });
+
+  it('stays quiet once ended', () => {
+    stream.end();
+    vi.advanceTimersByTime(60_000);
+    expect(FakeSocket.all).toHaveLength(1);
+  });
+});
