@@ -16,7 +16,7 @@ const firstAfter = (seat, place, after_ms, clip) =>
   [place, after_ms, clip]);
 
 test('kill -9 in the middle of a lesson', { timeout: 300_000 }, async (t) => {
-  const school = await holdLesson(t, 'restart', { minutes: 2, startsIn_s: 20 });
+  const school = await holdLesson(t, 'restart', { minutes: 2, startsIn_s: 35 });
   const { teacher, displays, demo } = school;
   const lesson = await school.lesson();
   const seats = await seatsOfRooms(school);

@@ -117,6 +117,11 @@ export async function firefoxSeat(who, { init = [], size = { width: 1280, height
       'media.navigator.audio.fake_frequency': CAST[who].tone_hz,
       // Firefox gathers no loopback address by itself, and here there is no other network.
       'media.peerconnection.ice.loopback': true,
+      // Firefox leaves loopback out of ICE unless told, and looks at all its addresses only for a
+      // page that may use the devices; a school's server is not on loopback.
+      'media.peerconnection.ice.loopback': true,
+      'permissions.default.camera': 1,
+      'permissions.default.microphone': 1,
       'intl.accept_languages': 'zh-CN',
     },
   });

@@ -59,7 +59,7 @@ async function openDisplay(demo, index, engine, line) {
  * `{ demo, teacher, displays, line, api, lesson(), close() }`. `engines` says which browser each
  * room uses; the line that can be cut is room 1's.
  */
-export async function holdLesson(t, name, { engines = [], minutes = 2, startsIn_s = 25, withTeacher = true } = {}) {
+export async function holdLesson(t, name, { engines = [], minutes = 2, startsIn_s = 40, withTeacher = true } = {}) {
   const line = makeLine();
   const open = [];
   const ends = [];
@@ -77,10 +77,13 @@ export async function holdLesson(t, name, { engines = [], minutes = 2, startsIn_
   const demo = await startDemo(name, { minutes, startsIn_s });
   ends.push(demo.stop);
   const displays = [];
-  for (const index of ROOMS.keys()) {
+  // Firefox first: the lesson's codec is chosen from what is known when the first source comes,
+  // and displays say what they can long before that.
+  const order = [...ROOMS.keys()].sort((a, b) => Number(engines[b] === 'firefox') - Number(engines[a] === 'firefox'));
+  for (const index of order) {
     const display = await openDisplay(demo, index, engines[index] ?? 'chromium', index === 0 ? line : null);
     open.push(display);
-    displays.push(display);
+    displays[index] = display;
   }
   let teacher = null;
   if (withTeacher) {
