@@ -303,7 +303,7 @@ export const en: Record<keyof typeof zh, string> = {
   'wall.red': 'fault',
   'wall.amber': 'watch',
   'wall.green': 'good',
-  'wall.grey': 'planned',
+  'wall.grey': 'not on',
   'wall.search': 'Filter by school, teacher, subject',
   'wall.stale': 'The server cannot be reached; this is how it was a moment ago.',
   'wall.empty': 'No lessons today',

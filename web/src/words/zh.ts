@@ -301,7 +301,7 @@ export const zh = {
   'wall.red': '故障',
   'wall.amber': '注意',
   'wall.green': '正常',
-  'wall.grey': '未开始',
+  'wall.grey': '不在上课',
   'wall.search': '按学校、教师、学科筛选',
   'wall.stale': '暂时连不上服务器，下面是刚才的情况。',
   'wall.empty': '今天没有排课',
