@@ -114,6 +114,7 @@ export class LiveRoom {
     this.sessionLesson = null;
     this.phase = 'idle';
     this.lostSince = null;
+    this.refusal = null;
     this.tracks = new Map();
     this.store.forgetSlots();
     await session?.stop(gone);
