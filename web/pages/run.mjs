@@ -5,6 +5,7 @@ import { mkdir, readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { DEVICES, launch } from './browser.mjs';
 import { check } from './checks.mjs';
+import { films, project } from './films.mjs';
 import { farPage } from './media.mjs';
 import { play } from './mock.mjs';
 import { scenes } from './scenes.mjs';
@@ -26,6 +27,8 @@ const withDevices = await launch([...DEVICES, share]);
 const without = await launch();
 const far = await farPage(withDevices);
 const farWithout = await farPage(without);
+/** Made once, when the first scene asks for them. */
+const reels = {};
 let pictures = 0;
 const failures = [];
 
@@ -45,6 +48,7 @@ for (const lang of langs) {
     page.setDefaultTimeout(5000);
     if (scene.init) await page.addInitScript(scene.init);
     await play(page, scene, theFar);
+    if (scene.films) await project(page, (reels[lang] ??= await films(theFar, scene.films)));
     const url = new URL(path + (scene.fragment ?? ''), server.url);
     url.searchParams.set('lang', lang);
     await page.goto(url.href);

@@ -162,6 +162,13 @@ const reader = (d, api) => ({
   wait: 700,
 });
 
+/** The player with pictures in it, playing. */
+const watching = (d, made) => ({
+  ...reader(d, { 'GET /api/library/rec1': made }),
+  films: { t1: ['teacher', d.w.board], t2: ['tone'], t3: ['slides', d.w.slide], t4: ['room', d.w.r1], t5: ['room', d.w.r2], t6: ['tone'] },
+  act: watch,
+});
+
 const demo = (d, now) => ({
   teacher: { user: 'wang', password: 'demo', url: '/teacher/l1' },
   admin: { user: 'admin', password: 'demo', url: '/admin' },
@@ -239,9 +246,9 @@ export function scenes(lang) {
     one('library-busy', '/library', [DESK, PHONE], reader(d, { 'GET /api/library': shelf(d) })),
     one('library-loading', '/library', [DESK], reader(d, { 'GET /api/library': 'hang' })),
     one('library-fault', '/library', [DESK], reader(d, { 'GET /api/library': 'abort' })),
-    one('player', '/library/rec1', [DESK, PHONE], reader(d, { 'GET /api/library/rec1': recording(d) })),
-    one('player-growing', '/library/rec1', [DESK], reader(d, { 'GET /api/library/rec1': recording(d, 'growing') })),
-    one('player-gap', '/library/rec1', [DESK, PHONE], reader(d, { 'GET /api/library/rec1': recording(d, 'kept', true) })),
+    one('player', '/library/rec1', [DESK, PHONE], watching(d, recording(d))),
+    one('player-growing', '/library/rec1', [DESK], watching(d, recording(d, 'growing'))),
+    one('player-gap', '/library/rec1', [DESK, PHONE], watching(d, recording(d, 'kept', true))),
     one('player-lost', '/library/rec1', [DESK], reader(d, { 'GET /api/library/rec1': { ...recording(d), state: 'lost' } })),
     one('player-gone', '/library/rec9', [DESK], reader(d, {})),
   ];
@@ -267,6 +274,19 @@ async function sample(page) {
   await page.waitForTimeout(500);
   await page.click('[data-act=sample]');
   await page.waitForTimeout(1000);
+}
+
+/** Plays for some seconds, and sees that all that plays tells the same time. */
+async function watch(page) {
+  await page.click('[data-act=play]');
+  await page.waitForTimeout(4500);
+  const { tracks, time } = await page.evaluate(() => window.__tongke.player);
+  for (const track of tracks.filter((each) => !each.in_gap)) {
+    const apart = Math.abs(track.time - time);
+    if (!track.ready || apart > 60) throw new Error(`${track.kind} of ${track.who} is ${Math.round(apart)} ms off, ready ${track.ready}`);
+  }
+  await page.keyboard.press('k');
+  await page.waitForTimeout(700);
 }
 
 async function add(page) {
