@@ -60,10 +60,9 @@ async function openDisplay(demo, index, engine, line) {
  * room uses; the line that can be cut is room 1's.
  */
 export async function holdLesson(t, name, { engines = [], minutes = 2, startsIn_s = 25, withTeacher = true } = {}) {
-  const slides = await serveSlides();
-  const demo = await startDemo(name, { minutes, startsIn_s });
   const line = makeLine();
   const open = [];
+  const ends = [];
   t.after(async () => {
     // What went wrong is seen by those who were there.
     if (t.passed === false || process.env.TONGKE_TEST_VERBOSE) {
@@ -71,9 +70,12 @@ export async function holdLesson(t, name, { engines = [], minutes = 2, startsIn_
     }
     await Promise.allSettled(open.map((seat) => seat.close()));
     line.close();
-    await demo.stop();
-    await slides.close();
+    for (const end of ends) await end();
   });
+  const slides = await serveSlides();
+  ends.push(slides.close);
+  const demo = await startDemo(name, { minutes, startsIn_s });
+  ends.push(demo.stop);
   const displays = [];
   for (const index of ROOMS.keys()) {
     const display = await openDisplay(demo, index, engines[index] ?? 'chromium', index === 0 ? line : null);

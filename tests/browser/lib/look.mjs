@@ -14,10 +14,13 @@ function install() {
 
   addEventListener('click', () => clicks.push(Date.now()), true);
 
+  // A place may hold two elements of which one waits behind the other: the one in front counts.
   const find = (selector) => {
-    const found = document.querySelector(selector);
-    if (!found) return null;
-    return found instanceof HTMLMediaElement ? found : found.querySelector('video,audio');
+    const all = [...document.querySelectorAll(selector)]
+      .map((found) => (found instanceof HTMLMediaElement ? found : found.querySelector('video,audio')))
+      .filter(Boolean);
+    const inFront = all.filter((element) => element.getAttribute('aria-hidden') !== 'true');
+    return inFront.find((element) => element.srcObject || element.currentSrc) ?? inFront[0] ?? all[0] ?? null;
   };
 
   /** The counter in the picture that an element shows now, or null. */

@@ -5,7 +5,7 @@ import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { BINARY, OUT_DIR } from './places.mjs';
-import { until } from './wait.mjs';
+import { NoUse, until } from './wait.mjs';
 
 async function freePort() {
   const server = createServer();
@@ -46,7 +46,7 @@ export async function startDemo(name, { minutes = 10, startsIn_s = 0, lessons = 
     });
     demo.serving_ms = 0;
     await until('the server says that it serves', () => {
-      if (started.exitCode !== null) throw new Error(`the server ended with ${started.exitCode}; see ${logPath}`);
+      if (started.exitCode !== null) throw new NoUse(`the server ended with ${started.exitCode}: ${demo.logTail()}`);
       return demo.serving_ms;
     }, 30_000, 10);
     demo.said = JSON.parse(output.split('\n')[0]);
@@ -69,7 +69,9 @@ export async function startDemo(name, { minutes = 10, startsIn_s = 0, lessons = 
     const patience = setTimeout(() => child.kill('SIGKILL'), 10_000);
     await ended(child);
     clearTimeout(patience);
-    rmSync(directory, { recursive: true, force: true });
+    // Kept for a look at a recording when somebody asks for it.
+    if (process.env.TONGKE_TEST_KEEP) console.log(`# kept ${directory}`);
+    else rmSync(directory, { recursive: true, force: true });
   };
   demo.logTail = () => readFileSync(logPath, 'utf8').split('\n').slice(-40).join('\n');
 

@@ -1,5 +1,8 @@
 // Waiting for a state, with a ceiling.
 
+/** Thrown by what is asked when waiting longer is of no use. */
+export class NoUse extends Error {}
+
 /**
  * Asks until the answer is truthy and returns it; throws after `ceiling_ms` with what was
  * waited for and the last answer.
@@ -11,6 +14,7 @@ export async function until(what, ask, ceiling_ms = 20_000, pause_ms = 100) {
     try {
       last = await ask();
     } catch (error) {
+      if (error instanceof NoUse) throw error;
       last = error;
     }
     if (last && !(last instanceof Error)) return last;
