@@ -13,8 +13,8 @@ use crate::house::House;
 
 /// The port of the demo, where it is free.
 const PORT: u16 = 8080;
-/// Lead times of the demo, so that one person need not wait: displays join half a minute before the bell.
-const TIMES: LessonTimes = LessonTimes { opens_before_s: 60, admits_before_s: 30, extend_s: 300 };
+/// Lead times of the demo, so that one person need not wait: displays join some seconds before the bell.
+const TIMES: LessonTimes = LessonTimes { opens_before_s: 60, admits_before_s: 12, extend_s: 300 };
 /// Lessons at once; each needs a teacher and a room of its own.
 const MAX_LESSONS: u16 = 500;
 

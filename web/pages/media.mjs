@@ -88,6 +88,9 @@ function farSide() {
     return out.stream.getAudioTracks()[0];
   }
 
+  window.scene = scene;
+  window.tone = tone;
+
   /** `plan`: for each m-line, null or what it shows. */
   window.answer = async (offer, plan) => {
     const peer = new RTCPeerConnection();

@@ -5,6 +5,7 @@ import { mkdir, readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { DEVICES, launch } from './browser.mjs';
 import { check } from './checks.mjs';
+import { films, project } from './films.mjs';
 import { farPage } from './media.mjs';
 import { play } from './mock.mjs';
 import { scenes } from './scenes.mjs';
@@ -26,8 +27,16 @@ const withDevices = await launch([...DEVICES, share]);
 const without = await launch();
 const far = await farPage(withDevices);
 const farWithout = await farPage(without);
+/** Made once, when the first scene asks for them. */
+const reels = {};
 let pictures = 0;
 const failures = [];
+
+/** Runs in the page: it is in the lesson and every picture has come. */
+function pictured() {
+  const waits = [...document.querySelectorAll('video[data-slot]')].some((video) => video.readyState < 2);
+  return window.__tongke?.state.phase === 'live' && !waits;
+}
 
 for (const lang of langs) {
   for (const { name, path, sizes, scene, devices = true } of scenes(lang)) {
@@ -45,9 +54,11 @@ for (const lang of langs) {
     page.setDefaultTimeout(5000);
     if (scene.init) await page.addInitScript(scene.init);
     await play(page, scene, theFar);
+    if (scene.films) await project(page, (reels[lang] ??= await films(theFar, scene.films)));
     const url = new URL(path + (scene.fragment ?? ''), server.url);
     url.searchParams.set('lang', lang);
     await page.goto(url.href);
+    if (scene.plan) await page.waitForFunction(pictured, null, { timeout: 15_000 }).catch(() => failures.push(`${id}: no live pictures`));
     await page.waitForTimeout(scene.wait);
     await scene.act?.(page, scene, theFar).catch((error) => failures.push(`${id}: ${String(error).split('\n')[0]}`));
     for (const [i, size] of sizes.entries()) {
@@ -58,7 +69,7 @@ for (const lang of langs) {
       const shot = `${id}.${size.width}`;
       await page.screenshot({ path: join(out, `${shot}.png`) });
       pictures += 1;
-      for (const fault of await check(page, lang, keys)) failures.push(`${shot}: ${fault}`);
+      for (const fault of await check(page, lang, keys, i === 0)) failures.push(`${shot}: ${fault}`);
     }
     await context.close();
     await theFar.evaluate(() => window.hangUp());

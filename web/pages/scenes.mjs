@@ -47,7 +47,7 @@ function inLesson(d, over = {}) {
     },
     plan: plan ? [...up, { kind: 'teacher', label: d.w.board }, { kind: 'slides', label: d.w.slide }, room, { kind: 'tone' }, null, { kind: 'tone' }] : null,
     after: [slots({ teacher_video: teacher, screen: slide, stage_video: stage && stage !== d.rooms[role].seat ? 'live' : 'none', teacher_audio: teacher, computer_sound: 'none', stage_audio: stage ? 'live' : 'none' }, up.length, stage)],
-    wait: 3500,
+    wait: 500,
   };
 }
 
@@ -82,7 +82,7 @@ function console_(d, over = {}) {
     },
     plan: [null, null, null, null, null, room, { kind: 'tone' }, null, room, room, room, room, room, room],
     after: [list],
-    wait: 3500,
+    wait: 500,
     ...over.scene,
   };
 }
@@ -162,6 +162,13 @@ const reader = (d, api) => ({
   wait: 700,
 });
 
+/** The player with pictures in it, playing. */
+const watching = (d, made) => ({
+  ...reader(d, { 'GET /api/library/rec1': made }),
+  films: { t1: ['teacher', d.w.board], t2: ['tone'], t3: ['slides', d.w.slide], t4: ['room', d.w.r1], t5: ['room', d.w.r2], t6: ['tone'] },
+  act: watch,
+});
+
 const demo = (d, now) => ({
   teacher: { user: 'wang', password: 'demo', url: '/teacher/l1' },
   admin: { user: 'admin', password: 'demo', url: '/admin' },
@@ -202,20 +209,20 @@ export function scenes(lang) {
     one('display-on-stage', '/display', [BOARD, DESK], inLesson(d, { stage: 'seat1', seats: own })),
     one('display-terminal', '/display', [BOARD], inLesson(d, { role: 2, stage: 'seat1' })),
     one('display-degraded', '/display', [BOARD], inLesson(d, { stage: 'seat2', seats: weak })),
-    one('display-fault', '/display', [BOARD], inLesson(d, { plan: false, teacher: 'none', slide: 'none' })),
+    one('display-fault', '/display', [BOARD], { ...inLesson(d, { plan: false, teacher: 'none', slide: 'none' }), wait: 3000 }),
     one('display-cut', '/display', [BOARD], { ...inLesson(d, { stage: 'seat2' }), act: cut }),
     one('display-standin', '/display', [BOARD], inLesson(d, { stage: 'seat1', seats: own }), { devices: false }),
-    one('display-replaced', '/display', [BOARD], { ...inLesson(d), after: [{ kind: 'replaced' }] }),
+    one('display-replaced', '/display', [BOARD], { ...inLesson(d), plan: null, after: [{ kind: 'replaced' }], wait: 1500 }),
 
-    one('teacher-empty', '/teacher', [DESK], console_(d, { lessons: [], state: 'planned', scene: { wait: 500 } })),
-    one('teacher-early', '/teacher', [DESK], console_(d, { state: 'planned', now: at('09:40'), scene: { wait: 700 } })),
+    one('teacher-empty', '/teacher', [DESK], console_(d, { lessons: [], state: 'planned', scene: { wait: 700, plan: null } })),
+    one('teacher-early', '/teacher', [DESK], console_(d, { state: 'planned', now: at('09:40'), scene: { wait: 900, plan: null } })),
     one('teacher-before', '/teacher/l1', [DESK], console_(d, { state: 'open', now: at('10:17:20') })),
     one('teacher-live', '/teacher/l1?autoshare=1', [DESK], console_(d, { stage: 'seat2', seats: hands }), { share: true }),
     one('teacher-busy', '/teacher/l1', [DESK], console_(d, { seats: [d.teacherSeat(), ...Array.from({ length: 12 }, (_, i) => ({ ...d.seat(i % 3), seat: `s${i}`, name: `${d.rooms[i % 3].room.name} ${i + 1}` }))] })),
     one('teacher-degraded', '/teacher/l1', [DESK], console_(d, { seats: trouble })),
-    one('teacher-fault', '/teacher/l1', [DESK], { ...console_(d, {}), plan: null }),
+    one('teacher-fault', '/teacher/l1', [DESK], { ...console_(d, {}), plan: null, wait: 3000 }),
     one('teacher-standin', '/teacher/l1', [DESK], { ...console_(d, {}), act: sample, init: noSharing }, { devices: false }),
-    one('teacher-over', '/teacher/l1', [DESK], console_(d, { state: 'archived', lessons: d.table({ state: 'archived', recording: 'rec1' }) })),
+    one('teacher-over', '/teacher/l1', [DESK], console_(d, { state: 'archived', lessons: d.table({ state: 'archived', recording: 'rec1' }), scene: { plan: null, wait: 900 } })),
     one('teacher-login', '/teacher', [DESK, PHONE], { api: { 'GET /api/me': [401, { error: { code: 'not_signed_in' } }] }, wait: 400 }),
 
     one('admin-wall-empty', '/admin', [DESK], admin(d)),
@@ -239,9 +246,9 @@ export function scenes(lang) {
     one('library-busy', '/library', [DESK, PHONE], reader(d, { 'GET /api/library': shelf(d) })),
     one('library-loading', '/library', [DESK], reader(d, { 'GET /api/library': 'hang' })),
     one('library-fault', '/library', [DESK], reader(d, { 'GET /api/library': 'abort' })),
-    one('player', '/library/rec1', [DESK, PHONE], reader(d, { 'GET /api/library/rec1': recording(d) })),
-    one('player-growing', '/library/rec1', [DESK], reader(d, { 'GET /api/library/rec1': recording(d, 'growing') })),
-    one('player-gap', '/library/rec1', [DESK, PHONE], reader(d, { 'GET /api/library/rec1': recording(d, 'kept', true) })),
+    one('player', '/library/rec1', [DESK, PHONE], watching(d, recording(d))),
+    one('player-growing', '/library/rec1', [DESK], watching(d, recording(d, 'growing'))),
+    one('player-gap', '/library/rec1', [DESK, PHONE], watching(d, recording(d, 'kept', true))),
     one('player-lost', '/library/rec1', [DESK], reader(d, { 'GET /api/library/rec1': { ...recording(d), state: 'lost' } })),
     one('player-gone', '/library/rec9', [DESK], reader(d, {})),
   ];
@@ -267,6 +274,19 @@ async function sample(page) {
   await page.waitForTimeout(500);
   await page.click('[data-act=sample]');
   await page.waitForTimeout(1000);
+}
+
+/** Plays for some seconds, and sees that all that plays tells the same time. */
+async function watch(page) {
+  await page.click('[data-act=play]');
+  await page.waitForTimeout(4500);
+  const { tracks, time } = await page.evaluate(() => window.__tongke.player);
+  for (const track of tracks.filter((each) => !each.in_gap)) {
+    const apart = Math.abs(track.time - time);
+    if (!track.ready || apart > 60) throw new Error(`${track.kind} of ${track.who} is ${Math.round(apart)} ms off, ready ${track.ready}`);
+  }
+  await page.keyboard.press('k');
+  await page.waitForTimeout(700);
 }
 
 async function add(page) {

@@ -115,8 +115,6 @@ export async function firefoxSeat(who, { init = [], size = { width: 1280, height
       // Without a sound card Firefox's audio clock stands still unless its output is a mock.
       'media.cubeb.force_mock_context': true,
       'media.navigator.audio.fake_frequency': CAST[who].tone_hz,
-      // Firefox gathers no loopback address by itself, and here there is no other network.
-      'media.peerconnection.ice.loopback': true,
       // Firefox leaves loopback out of ICE unless told, and looks at all its addresses only for a
       // page that may use the devices; a school's server is not on loopback.
       'media.peerconnection.ice.loopback': true,

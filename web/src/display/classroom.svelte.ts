@@ -67,7 +67,7 @@ export class Classroom {
       const { replaced } = live.store;
       untrack(() => {
         if (replaced) void live.yield();
-        else if (id === undefined) void live.leave();
+        else if (id === undefined) void live.leave(true);
         else live.join(id, role);
       });
     });

@@ -2,7 +2,7 @@
 //! seconds; slow when it is old, so that a dead server is not pounded.
 
 const FIRST_MS = 200;
-const YOUNG_CAP_MS = 1_000;
+const YOUNG_CAP_MS = 500;
 const OLD_CAP_MS = 5_000;
 const YOUNG_FOR_MS = 60_000;
 

@@ -8,7 +8,7 @@ import { LessonStore } from './lesson.svelte';
 import { LINES, type SeatRole, type SlotName } from './lines';
 import { PAGE } from './page';
 import { LiveSession, type Phase } from './session';
-import { eventsUrl, EventStream, type Link } from './stream';
+import { eventsUrl, EventStream, serverReachable, type Link } from './stream';
 import { time } from './time.svelte';
 
 const HEALTH_MS = 5_000;
@@ -43,6 +43,7 @@ export class LiveRoom {
   constructor(private readonly parts: RoomParts) {
     this.stream = new EventStream({
       url: eventsUrl(),
+      reachable: serverReachable,
       hello: () => ({
         kind: 'hello',
         ...(parts.secret === null ? {} : { secret: parts.secret }),
@@ -106,20 +107,22 @@ export class LiveRoom {
     this.sayAll();
   }
 
-  async leave(): Promise<void> {
+  /** `gone`: the server has closed the session by itself, at the bell or for another page. */
+  async leave(gone = false): Promise<void> {
     const session = this.session;
     this.session = null;
     this.sessionLesson = null;
     this.phase = 'idle';
     this.lostSince = null;
+    this.refusal = null;
     this.tracks = new Map();
     this.store.forgetSlots();
-    await session?.stop();
+    await session?.stop(gone);
   }
 
   /** Another page has the seat: this one is quiet for good, unless a person asks for it again. */
   async yield(): Promise<void> {
-    await this.leave();
+    await this.leave(true);
     this.close();
   }
 

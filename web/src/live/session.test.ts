@@ -50,35 +50,33 @@ class FakePeer extends EventTarget {
 
 const newest = () => FakePeer.all.at(-1) as FakePeer;
 
-function fakeEndpoint() {
-  let made = 0;
-  return {
-    offers: 0,
-    restarts: 0,
-    left: [] as string[],
-    offerFails: [] as Failure[],
-    restartFails: [] as Failure[],
-    async offer() {
-      this.offers += 1;
-      const failure = this.offerFails.shift();
-      if (failure) throw failure;
-      made += 1;
-      return { location: `/session/${made}`, etag: '"1"', sdp: SDP, slots: {} };
-    },
-    async restart() {
-      this.restarts += 1;
-      const failure = this.restartFails.shift();
-      if (failure) throw failure;
-      return { etag: '"2"', fragment: 'a=ice-ufrag:c\r\na=ice-pwd:d\r\n' };
-    },
-    async leave(location: string) {
-      this.left.push(location);
-    },
-  } satisfies Endpoint & Record<string, unknown>;
+class FakeEndpoint implements Endpoint {
+  offers = 0;
+  restarts = 0;
+  left: string[] = [];
+  offerFails: Failure[] = [];
+  restartFails: Failure[] = [];
+  private made = 0;
+  async offer() {
+    this.offers += 1;
+    const failure = this.offerFails.shift();
+    if (failure) throw failure;
+    this.made += 1;
+    return { location: `/session/${this.made}`, etag: '"1"', sdp: SDP, slots: {} };
+  }
+  async restart() {
+    this.restarts += 1;
+    const failure = this.restartFails.shift();
+    if (failure) throw failure;
+    return { etag: '"2"', fragment: 'a=ice-ufrag:c\r\na=ice-pwd:d\r\n' };
+  }
+  async leave(location: string) {
+    this.left.push(location);
+  }
 }
 
 describe('a live session', () => {
-  let endpoint: ReturnType<typeof fakeEndpoint>;
+  let endpoint: FakeEndpoint;
   let phases: Phase[];
   let session: LiveSession;
   let arrivals: number;
@@ -98,7 +96,7 @@ describe('a live session', () => {
     FakePeer.all = [];
     phases = [];
     arrivals = 0;
-    endpoint = fakeEndpoint();
+    endpoint = new FakeEndpoint();
     session = new LiveSession({
       endpoint,
       role: 'terminal',

@@ -56,6 +56,7 @@ export class LiveSession {
   private readonly tracks = new Map<SourceKind, MediaStreamTrack | null>();
   private readonly limits = new Map<SourceKind, (rid: string | undefined, index: number) => boolean>();
   private music = false;
+  private wake: (() => void) | null = null;
   private readonly watchdog = new Watchdog();
   private readonly backoff: Backoff;
   private readonly now: () => number;
@@ -73,8 +74,8 @@ export class LiveSession {
     void this.join();
   }
 
-  /** Leaves for good; the seat stays in the lesson. */
-  async stop(): Promise<void> {
+  /** Leaves for good; the seat stays in the lesson. `gone`: the server has already closed the session. */
+  async stop(gone = false): Promise<void> {
     if (this.phase === 'ended') return;
     this.turn += 1;
     if (this.timer !== null) clearInterval(this.timer);
@@ -85,7 +86,7 @@ export class LiveSession {
     this.fading?.close();
     this.peer = this.fading = null;
     this.move('ended');
-    if (location !== null) await this.parts.endpoint.leave(location).catch(() => undefined);
+    if (location !== null && !gone) await this.parts.endpoint.leave(location).catch(() => undefined);
   }
 
   put(kind: SourceKind, track: MediaStreamTrack | null): void {
@@ -109,6 +110,7 @@ export class LiveSession {
   /** Something outside says the path may be broken (network changed, event stream back): look now. */
   hurry(): void {
     if (this.phase === 'waiting') void this.join();
+    this.wake?.();
   }
 
   async stats(): Promise<Sums | null> {
@@ -208,7 +210,7 @@ export class LiveSession {
           } catch (error) {
             if (turn !== this.turn) return;
             if (!(error instanceof Failure) || !error.unreachable) throw error;
-            await new Promise((resolve) => setTimeout(resolve, this.backoff.next()));
+            await this.nap(this.backoff.next());
             if (turn !== this.turn) return;
           }
         }
@@ -241,6 +243,17 @@ export class LiveSession {
       return;
     }
     if (now > this.deadline) void this.join();
+  }
+
+  /** Sleeps, unless something says that it is worth trying now. */
+  private nap(ms: number): Promise<void> {
+    return new Promise((resolve) => {
+      const timer = setTimeout(resolve, ms);
+      this.wake = () => {
+        clearTimeout(timer);
+        resolve();
+      };
+    });
   }
 
   private inTurn<T>(step: () => Promise<T>): Promise<T> {

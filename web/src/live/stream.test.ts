@@ -48,22 +48,22 @@ describe('the event stream', () => {
     vi.useRealTimers();
   });
 
-  it('says who it is first, and after a cut what it heard last', () => {
+  it('says who it is first, and after a cut what it heard last', async () => {
     newest().onopen?.();
     expect(JSON.parse(newest().sent[0] ?? '')).toEqual({ kind: 'hello', secret: 's' });
     newest().say({ n: 4, kind: 'snapshot', now_ms: 1, me: { role: 'display' }, lessons: [] });
     newest().say({ n: 7, kind: 'wall' });
     newest().onclose?.({ code: 1006 });
-    vi.advanceTimersByTime(250);
+    await vi.advanceTimersByTimeAsync(250);
     newest().onopen?.();
     expect(JSON.parse(newest().sent[0] ?? '')).toMatchObject({ resume: 7 });
     expect(links).toEqual(['open', 'lost', 'open']);
   });
 
-  it('tries for ever, and at once when told to hurry', () => {
+  it('tries for ever, and at once when told to hurry', async () => {
     for (let i = 0; i < 5; i++) {
       newest().onclose?.({ code: 1006 });
-      vi.advanceTimersByTime(1_000);
+      await vi.advanceTimersByTimeAsync(1_000);
     }
     expect(FakeSocket.all).toHaveLength(6);
     newest().onclose?.({ code: 1006 });
@@ -71,24 +71,46 @@ describe('the event stream', () => {
     expect(FakeSocket.all).toHaveLength(7);
   });
 
-  it('takes a socket on which nothing was heard for long for dead', () => {
+  it('takes a socket on which nothing was heard for long for dead', async () => {
     newest().onopen?.();
-    vi.advanceTimersByTime(26_000);
+    await vi.advanceTimersByTimeAsync(26_000);
     expect(links).toContain('lost');
-    vi.advanceTimersByTime(1_000);
+    await vi.advanceTimersByTimeAsync(1_000);
     expect(FakeSocket.all.length).toBeGreaterThan(1);
   });
 
-  it('hears nothing from a socket that was given up, and ignores what is not a message', () => {
+  it('hears nothing from a socket that was given up, and ignores what is not a message', async () => {
     const first = newest();
     first.onopen?.();
     first.onclose?.({ code: 1006 });
-    vi.advanceTimersByTime(300);
+    await vi.advanceTimersByTimeAsync(300);
     first.say({ n: 1, kind: 'wall' });
     newest().onopen?.();
     newest().onmessage?.({ data: 'not json' });
     newest().onmessage?.({ data: '[1]' });
     expect(heard).toEqual([]);
+  });
+
+  it('opens no socket while the server does not answer', async () => {
+    let there = false;
+    stream.end();
+    stream = new EventStream({
+      url: 'ws://x/api/events',
+      hello: () => ({ kind: 'hello' }),
+      message: () => undefined,
+      link: () => undefined,
+      reachable: async () => there,
+      createSocket: () => new FakeSocket() as unknown as WebSocket,
+      now: () => Date.now(),
+      random: () => 1,
+    });
+    newest().onclose?.({ code: 1006 });
+    const before = FakeSocket.all.length;
+    await vi.advanceTimersByTimeAsync(10_000);
+    expect(FakeSocket.all).toHaveLength(before);
+    there = true;
+    await vi.advanceTimersByTimeAsync(600);
+    expect(FakeSocket.all).toHaveLength(before + 1);
   });
 
   it('stays quiet once ended', () => {

@@ -1,5 +1,6 @@
 //! The event stream: one WebSocket, opened again for ever, each time saying who we are and what we saw last.
 
+import { Failure, send } from '../api/http';
 import type { Hello, PageMessage, ServerMessage } from '../api/types';
 import { Backoff } from './backoff';
 
@@ -12,6 +13,8 @@ export interface StreamParts {
   link(link: Link): void;
   /** the socket was refused or closed with a code that another try will not mend */
   refused?(code: number): void;
+  /** Asked before each reconnect. Browsers slow down pages whose sockets fail often; plain requests they do not. */
+  reachable?: () => Promise<boolean>;
   createSocket?: (url: string) => WebSocket;
   now?: () => number;
   random?: () => number;
@@ -104,7 +107,20 @@ export class EventStream {
     if (this.ended) return;
     if (code === REFUSED) this.parts.refused?.(code);
     this.parts.link('lost');
-    this.retry = setTimeout(() => this.open(), this.backoff.next());
+    this.wait();
+  }
+
+  private wait(): void {
+    this.retry = setTimeout(() => void this.knock(), this.backoff.next());
+  }
+
+  private async knock(): Promise<void> {
+    const { retry } = this;
+    const there = (await this.parts.reachable?.()) ?? true;
+    // Hurried or ended meanwhile.
+    if (this.ended || retry !== this.retry) return;
+    if (there) this.open();
+    else this.wait();
   }
 
   private look(): void {
@@ -123,6 +139,19 @@ function parse(data: unknown): ServerMessage | null {
     return typeof value === 'object' && value !== null && 'kind' in value ? (value as ServerMessage) : null;
   } catch {
     return null;
+  }
+}
+
+/** A knock that is not answered by then will be repeated. */
+const KNOCK_MS = 3_000;
+
+export async function serverReachable(): Promise<boolean> {
+  try {
+    await send('/api/clock', { method: 'GET', signal: AbortSignal.timeout(KNOCK_MS) });
+    return true;
+  } catch (error) {
+    // Any answer is an answer, unless a relay says that the server is away.
+    return error instanceof Failure && !error.unreachable;
   }
 }
 

@@ -62,7 +62,7 @@ export class Desk {
       untrack(() => {
         if (replaced) void live.yield();
         else if (admitted) live.join(this.lessonId, 'teacher');
-        else if (over) void live.leave();
+        else if (over) void live.leave(true);
       });
     });
     $effect(() => {

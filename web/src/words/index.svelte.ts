@@ -9,10 +9,21 @@ export type Key = keyof typeof zh;
 
 const STORED = 'tongke.lang';
 
+function keep(lang: Lang): void {
+  try {
+    localStorage.setItem(STORED, lang);
+  } catch {
+    // Without storage the choice holds for this page.
+  }
+}
+
 function firstLang(): Lang {
   if (typeof location !== 'undefined') {
     const asked = new URLSearchParams(location.search).get('lang');
-    if (asked === 'en' || asked === 'zh') return asked;
+    if (asked === 'en' || asked === 'zh') {
+      keep(asked);
+      return asked;
+    }
   }
   try {
     return localStorage.getItem(STORED) === 'en' ? 'en' : 'zh';
@@ -46,11 +57,7 @@ export function locale(): string {
 
 export function setLang(next: Lang): void {
   current = next;
-  try {
-    localStorage.setItem(STORED, next);
-  } catch {
-    // Without storage the choice holds for this page.
-  }
+  keep(next);
   const url = new URL(location.href);
   if (url.searchParams.has('lang')) {
     url.searchParams.set('lang', next);

@@ -59,7 +59,7 @@ describe('texts', () => {
       const texts = literals(readFileSync(join(root, file), 'utf8')).filter((text) => text !== 'XXXX-XXXX');
       expect(texts, file).toEqual([]);
     }
-  });
+  }, 60_000);
 
   it('in Chinese stand only in the catalogue', () => {
     const allowed = /schema\.ts$|words\/|\.test\.ts$|library\/subject\.ts$|teacher\/desk\.svelte\.ts$/;
