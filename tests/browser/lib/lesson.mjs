@@ -44,16 +44,7 @@ async function openDisplay(demo, index, engine, line) {
   const who = ROOMS[index];
   let { url } = demo.said.displays[index];
   const seat = await (engine === 'firefox' ? firefoxSeat(who) : chromiumSeat(who));
-  if (engine === 'firefox') {
-    // Its media goes by an address beside loopback, and on to the server from there.
-    const own = makeLine({ address: process.env.TONGKE_NET_ADDRESS });
-    await own.leadThrough(seat);
-    const { close } = seat;
-    seat.close = async () => {
-      await close();
-      own.close();
-    };
-  } else if (line) {
+  if (line) {
     await line.leadThrough(seat);
     const through = new URL(url);
     through.port = String(await line.through(Number(through.port)));

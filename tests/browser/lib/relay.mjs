@@ -11,9 +11,7 @@ function rewriteCandidates() {
   const lead = async (line) => {
     const part = line.split(' ');
     if (part.length < 8 || !part[0].includes('candidate:')) return line;
-    const [address, port] = await window.__line(part[2].toLowerCase(), Number(part[5]));
-    part[4] = address;
-    part[5] = String(port);
+    part[5] = String(await window.__line(part[2].toLowerCase(), Number(part[5])));
     return part.join(' ');
   };
   const { setRemoteDescription, addIceCandidate } = RTCPeerConnection.prototype;
@@ -27,10 +25,8 @@ function rewriteCandidates() {
   };
 }
 
-/**
- * A cuttable line; `through(port)` gives the relay's TCP port for the server's. `address` is where pages reach it.
- */
-export function makeLine({ address = '127.0.0.1' } = {}) {
+/** A cuttable line; `through(port)` gives the relay's TCP port for the server's. */
+export function makeLine() {
   let isCut = false;
   const tcp = new Map();
   const udp = new Map();
@@ -62,7 +58,7 @@ export function makeLine({ address = '127.0.0.1' } = {}) {
           }
         });
         servers.push(server);
-        server.listen(0, address, () => done(server.address().port));
+        server.listen(0, '127.0.0.1', () => done(server.address().port));
       }));
     }
     return tcp.get(port);
@@ -78,8 +74,6 @@ export function makeLine({ address = '127.0.0.1' } = {}) {
           let out = far.get(key);
           if (!out) {
             out = createSocket('udp4');
-            // The server tells a client the address it sees; Firefox takes no loopback for that.
-            out.bind(0, address);
             out.on('message', (answer) => isCut || near.send(answer, from.port, from.address));
             far.set(key, out);
             servers.push(out);
@@ -87,7 +81,7 @@ export function makeLine({ address = '127.0.0.1' } = {}) {
           if (!isCut) out.send(bytes, port, '127.0.0.1');
         });
         servers.push(near);
-        near.bind(0, address, () => done(near.address().port));
+        near.bind(0, '127.0.0.1', () => done(near.address().port));
       }));
     }
     return udp.get(port);
@@ -105,11 +99,9 @@ export function makeLine({ address = '127.0.0.1' } = {}) {
     },
     /** Leads the candidates of a seat's pages through this line. */
     async leadThrough(seat) {
-      const place = seat.context ?? seat.page;
-      await place.exposeFunction('__line', async (protocol, port) =>
-        [address, await (protocol === 'udp' ? throughUdp(port) : throughTcp(port))]);
-      if (seat.context) await seat.context.addInitScript(rewriteCandidates);
-      else await seat.page.evaluateOnNewDocument(rewriteCandidates);
+      await seat.context.exposeFunction('__line', (protocol, port) =>
+        protocol === 'udp' ? throughUdp(port) : throughTcp(port));
+      await seat.context.addInitScript(rewriteCandidates);
     },
     close() {
       for (const socket of sockets) socket.destroy();
