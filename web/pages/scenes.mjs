@@ -195,7 +195,7 @@ export function scenes(lang) {
     one('login', '/login', [DESK, PHONE], { api: {}, wait: 300 }),
     one('login-fault', '/login', [DESK, PHONE], { api: { 'POST /api/login': [401, { error: { code: 'bad_credentials' } }] }, wait: 300, act: signIn }),
 
-    one('display-pairing', '/display', [BOARD, DESK], { api: { 'POST /api/displays': { id: 'd9', code: '7K3M9QXP', secret: 's', expires_ms: Date.now() + 272_000 }, 'GET /api/displays/self': { state: 'waiting' } }, wait: 600 }),
+    one('display-pairing', '/display', [BOARD, DESK], { api: { 'POST /api/displays': { id: 'd9', code: '7K3M9QXP', secret: 's', expires_ms: NOW + 272_000 }, 'GET /api/displays/self': { state: 'waiting' }, 'GET /api/clock': { now_ms: NOW } }, wait: 600 }),
     one('display-unreachable', '/display', [BOARD], { api: { 'POST /api/displays': 'abort' }, wait: 600 }),
     one('display-empty', '/display', [BOARD], table(d, [])),
     one('display-busy', '/display', [BOARD, DESK, OLD_BOARD], table(d, d.table({}))),

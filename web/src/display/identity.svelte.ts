@@ -3,6 +3,7 @@
 
 import { call, Failure } from '../api/http';
 import type { Named } from '../api/types';
+import { time } from '../live/time.svelte';
 
 export type Identity =
   | { step: 'starting' }
@@ -76,6 +77,8 @@ export class DisplayIdentity {
   }
 
   private async pair(): Promise<void> {
+    // How long the code is good is the server's time; the device's clock may be minutes off.
+    void call<{ now_ms: number }>('/api/clock').then((answer) => time.read(answer.now_ms), () => undefined);
     for (;;) {
       try {
         const waiting = keptWaiting() ?? (await this.ask());

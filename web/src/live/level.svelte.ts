@@ -28,7 +28,8 @@ export class Level {
       const next = Math.max(0, Math.min(1, 1 - db / FLOOR_DB));
       // Fast up, slow down, as people read meters.
       this.value = next > this.value ? next : this.value * 0.8 + next * 0.2;
-      this.silentMs = next > 0.02 ? 0 : this.silentMs + EVERY_MS;
+      // A context that the browser holds back hears nothing, which says nothing of the microphone.
+      this.silentMs = next > 0.02 || context.state !== 'running' ? 0 : this.silentMs + EVERY_MS;
     }, EVERY_MS);
   }
 

@@ -147,9 +147,18 @@ export class Sources {
   }
 }
 
+/** A chosen device that is not there gives way to any other: better another camera than a drawing. */
 async function media(constraints: MediaStreamConstraints): Promise<MediaStream> {
-  if (navigator.mediaDevices?.getUserMedia === undefined) throw new DOMException('no devices here', 'NotSupportedError');
-  return navigator.mediaDevices.getUserMedia(constraints);
+  const { mediaDevices } = navigator;
+  if (mediaDevices?.getUserMedia === undefined) throw new DOMException('no devices here', 'NotSupportedError');
+  try {
+    return await mediaDevices.getUserMedia(constraints);
+  } catch (error) {
+    if (!(error instanceof DOMException) || error.name !== 'OverconstrainedError') throw error;
+    const anyOf = (wish: boolean | MediaTrackConstraints | undefined) =>
+      typeof wish === 'object' ? { ...wish, deviceId: undefined } : wish;
+    return mediaDevices.getUserMedia({ video: anyOf(constraints.video), audio: anyOf(constraints.audio) });
+  }
 }
 
 export function faultOf(error: unknown): DeviceFault {
