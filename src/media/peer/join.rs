@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::time::Instant;
 
 use rand::Rng;
-use tongke_signaling::command::{Refusal, SeatId, SessionId, SessionRole, Slot, VideoCodec};
+use tongke_signaling::command::{Refusal, SeatId, SessionId, SessionRole, Slot, SourceKind, VideoCodec};
 
 use super::{Counters, MAX_PACKETS_A_SECOND, Peer, UpLine};
 use crate::media::dtls::{Dtls, Identity};
@@ -57,49 +57,7 @@ impl Peer {
         let offer = Offer::parse(offer)?;
         let uses = fit(&offer, role)?;
         let sends = choose_codec(&offer, &uses, server)?;
-        let mut up = Vec::new();
-        let mut slots = Vec::new();
-        let mut declared = HashMap::new();
-        let mut plans = Vec::with_capacity(uses.len());
-        let mut video = true;
-        for (line, what) in offer.lines.iter().zip(&uses) {
-            match what {
-                LineUse::Up(kind) => {
-                    let codec = match line.kind {
-                        MediaKind::Audio => line.codecs.first(),
-                        MediaKind::Video => line.codecs.iter().find(|c| sends.is_some_and(|s| c.codec == s.into())),
-                    };
-                    let Some(codec) = codec.cloned() else {
-                        video = false;
-                        plans.push(AnswerPlan::Reject);
-                        continue;
-                    };
-                    declare(&mut declared, line, up.len());
-                    plans.push(AnswerPlan::Receive(codec.clone()));
-                    up.push(UpLine {
-                        kind: *kind,
-                        mid: line.mid.clone(),
-                        codec,
-                        rids: line.rids.clone(),
-                        extensions: line.extensions,
-                        nack: line.kind == MediaKind::Video || line.audio_nack,
-                        track: usize::MAX,
-                    });
-                }
-                LineUse::Down(slot) => {
-                    let Some((made, plan)) = down(line, *slot, server, rng) else {
-                        video = false;
-                        plans.push(AnswerPlan::Reject);
-                        continue;
-                    };
-                    if server.frozen && line.kind == MediaKind::Video {
-                        video &= server.allowed.first().is_none_or(|c| made.payload_types((*c).into()).is_some());
-                    }
-                    slots.push(made);
-                    plans.push(plan);
-                }
-            }
-        }
+        let Lines { up, slots, declared, plans, video } = Lines::plan(&offer, &uses, sends, server, rng);
         let credentials = Credentials::generate(server.worker, rng);
         let fingerprint = &server.identity.fingerprint;
         let answer = write_answer(&offer, &uses, &plans, &credentials, fingerprint, server.candidates);
@@ -136,6 +94,66 @@ impl Peer {
             scratch: Vec::new(),
         };
         Ok(Joined { peer, answer, sends, video, slots: listed })
+    }
+}
+
+/// What becomes of the offer's lines.
+struct Lines {
+    up: Vec<UpLine>,
+    slots: Vec<SendSlot>,
+    declared: HashMap<u32, (usize, u8, bool)>,
+    plans: Vec<AnswerPlan>,
+    video: bool,
+}
+
+impl Lines {
+    fn plan(
+        offer: &Offer,
+        uses: &[LineUse],
+        sends: Option<VideoCodec>,
+        server: &Negotiation<'_>,
+        rng: &mut impl Rng,
+    ) -> Self {
+        let mut lines = Self { up: vec![], slots: vec![], declared: HashMap::new(), plans: vec![], video: true };
+        for (line, what) in offer.lines.iter().zip(uses) {
+            let plan = match what {
+                LineUse::Up(kind) => lines.send(line, *kind, sends),
+                LineUse::Down(slot) => lines.receive(line, *slot, server, rng),
+            };
+            lines.video &= plan.is_some();
+            lines.plans.push(plan.unwrap_or(AnswerPlan::Reject));
+        }
+        lines
+    }
+
+    /// A line on which the client sends; `None` where it lacks the lesson's codec.
+    fn send(&mut self, line: &Line, kind: SourceKind, sends: Option<VideoCodec>) -> Option<AnswerPlan> {
+        let codec = match line.kind {
+            MediaKind::Audio => line.codecs.first(),
+            MediaKind::Video => line.codecs.iter().find(|c| sends.is_some_and(|s| c.codec == s.into())),
+        };
+        let codec = codec.cloned()?;
+        declare(&mut self.declared, line, self.up.len());
+        self.up.push(UpLine {
+            kind,
+            mid: line.mid.clone(),
+            codec: codec.clone(),
+            rids: line.rids.clone(),
+            extensions: line.extensions,
+            nack: line.kind == MediaKind::Video || line.audio_nack,
+            track: usize::MAX,
+        });
+        Some(AnswerPlan::Receive(codec))
+    }
+
+    /// A line on which the client receives; `None` without any codec in common.
+    fn receive(&mut self, line: &Line, slot: Slot, server: &Negotiation<'_>, rng: &mut impl Rng) -> Option<AnswerPlan> {
+        let (made, plan) = down(line, slot, server, rng)?;
+        if server.frozen && line.kind == MediaKind::Video {
+            self.video &= server.allowed.first().is_none_or(|c| made.payload_types((*c).into()).is_some());
+        }
+        self.slots.push(made);
+        Some(plan)
     }
 }
 
