@@ -1,6 +1,6 @@
 //! The track writer: access units with a place in lesson time become samples, fragments, parts and epochs.
 //!
-//! - A **fragment** begins at each key frame or after [`FRAGMENT`]; it is written when the next one begins, or
+//! - A **fragment** begins at each key frame or after a bound just under a second; it is written when the next one begins, or
 //!   by [`Writer::tick`] when nothing more comes.
 //! - A video sample lasts until the next one, so the newest is held back. Its time is RTP time within a
 //!   fragment and anchored anew at each fragment. A picture stays for up to [`HOLE_VIDEO_US`].

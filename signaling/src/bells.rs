@@ -1,4 +1,4 @@
-//! The driver of the scheduler: looks at the clock, asks [`scheduler::due`], does the acts.
+//! The driver of the scheduler: looks at the clock, asks [`crate::scheduler::due`], does the acts.
 
 use crate::command::LessonId;
 use crate::error::{Error, Result};

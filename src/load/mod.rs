@@ -1,7 +1,7 @@
 //! `tongke load`: publishers and viewers with real DTLS-SRTP against a server's WHIP and WHEP, and what they saw.
 //!
 //! One thread, sans-IO clients, batched sockets, so that the tool is not the bottleneck. Reading order: this file (a
-//! run), [`publisher`], [`viewer`], [`report`].
+//! run), `publisher`, `viewer`, `report`.
 
 mod publisher;
 mod report;

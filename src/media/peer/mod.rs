@@ -1,7 +1,7 @@
 //! A session as the media plane sees it: one client's ICE, DTLS, SRTP, its sources and its slots.
 //!
-//! Reading order: [`join`] (from offer to answer), [`paths`] (ICE and where datagrams go), [`ingress`] (what the client
-//! sends), [`egress`] (what it gets). A peer knows its own lines only; who sees whom is the room's.
+//! Reading order: `join` (from offer to answer), `paths` (ICE and where datagrams go), `ingress` (what the client
+//! sends), `egress` (what it gets). A peer knows its own lines only; who sees whom is the room's.
 
 mod egress;
 mod facts;

@@ -81,8 +81,14 @@ describe('the lesson', () => {
 
   it('shows a slot only when something was put into it', () => {
     const made = store();
-    made.apply({ kind: 'slots', slots: [{ mid: '3', slot: 'screen', source: { seat: 'a', kind: 'screen' }, state: 'held' }] });
+    const slides = (seat: string, state: string) =>
+      made.apply({ kind: 'slots', slots: [{ mid: '3', slot: 'screen', source: { seat, kind: 'screen' }, state }] });
+    slides('a', 'live');
     expect(made.shows('screen')).toBe(true);
+    slides('gone', 'held');
+    expect(made.shows('screen'), 'a picture is held while its sender is away').toBe(true);
+    slides('a', 'none');
+    expect(made.shows('screen')).toBe(false);
     made.apply({ kind: 'slots', slots: [{ mid: '3', slot: 'screen', source: null, state: 'none' }] });
     expect(made.shows('screen')).toBe(false);
   });
