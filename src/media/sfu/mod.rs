@@ -130,6 +130,7 @@ impl Sfu {
             return;
         };
         let Some(peer) = self.peers.get_mut(key) else { return };
+        let restarting = peer.pending.is_some();
         match peer.handle_check(now, path, &mut check, self.config.identity.provider(), out) {
             StunOutcome::Dropped => self.drops.checks += 1,
             StunOutcome::Known => {}
@@ -140,9 +141,9 @@ impl Sfu {
                 self.by_path.insert(path, key);
             }
         }
-        let credentials = peer.credentials.ufrag.clone();
-        if peer.pending.is_none() {
-            self.by_ufrag.retain(|ufrag, k| *k != key || *ufrag == credentials);
+        if restarting && peer.pending.is_none() {
+            let current = &peer.credentials.ufrag;
+            self.by_ufrag.retain(|ufrag, k| *k != key || ufrag == current);
         }
     }
 
