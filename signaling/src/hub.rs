@@ -190,6 +190,7 @@ struct State {
 
 /// All open event streams.
 pub struct Hub {
+    epoch: u64,
     state: Mutex<State>,
 }
 
@@ -204,7 +205,12 @@ impl Hub {
             replay: VecDeque::new(),
             sockets: HashMap::new(),
         };
-        Self { state: Mutex::new(state) }
+        Self { epoch: first, state: Mutex::new(state) }
+    }
+
+    /// The number of the first message of this process: tells a page that the server is another one.
+    pub fn epoch(&self) -> u64 {
+        self.epoch
     }
 
     fn number(state: &mut State, message: &ServerMessage) -> (u64, Arc<str>) {

@@ -158,6 +158,8 @@ pub enum Quality {
 pub struct Snapshot {
     /// The server's clock.
     pub now_ms: i64,
+    /// Another value than before: the server was started anew and knows no session of the page.
+    pub epoch: u64,
     /// Who the page is.
     pub me: Me,
     /// Today's lessons.

@@ -41,6 +41,7 @@ function inLesson(d, over = {}) {
     api: { ...paired(d, role), 'GET /api/today': today(d, lessons, role, now) },
     snapshot: {
       now_ms: now,
+      epoch: 1,
       me: { role: 'display', room: d.rooms[role].room, seat: d.rooms[role].seat },
       lessons,
       lesson: { id: 'l1', state, recording: state === 'live', recording_since_ms: at('10:20'), stage, seats: seats ?? [d.teacherSeat(), d.seat(0), d.seat(1, { muted: stage === 'seat2' ? [] : ['microphone'] }), d.seat(2)] },
@@ -56,7 +57,7 @@ function table(d, lessons, over = {}) {
   return {
     fragment: '#secret=abc',
     api: { ...paired(d), 'GET /api/today': today(d, lessons, 0, now) },
-    snapshot: { now_ms: now, me: { role: 'display', room: d.rooms[0].room }, lessons },
+    snapshot: { now_ms: now, epoch: 1, me: { role: 'display', room: d.rooms[0].room }, lessons },
     wait: 900,
     ...over,
   };
@@ -76,6 +77,7 @@ function console_(d, over = {}) {
     },
     snapshot: {
       now_ms: now,
+      epoch: 1,
       me: { role: 'teacher', person: d.teacher, seat: 'seat0' },
       lessons,
       lesson: ['planned', 'archived'].includes(state) ? null : { id: 'l1', state, recording: state === 'live', recording_since_ms: at('10:20'), stage, seats: seats ?? [d.teacherSeat(), d.seat(0), d.seat(1), d.seat(2)] },
@@ -93,7 +95,7 @@ const admin = (d, api = {}, over = {}) => ({
     'GET /api/wall': { now_ms: NOW, lessons: [], at_risk: [] },
     ...api,
   },
-  snapshot: { now_ms: NOW, me: { role: 'region_admin', person: { id: 'a1', name: d.w.admin } }, lessons: [] },
+  snapshot: { now_ms: NOW, epoch: 1, me: { role: 'region_admin', person: { id: 'a1', name: d.w.admin } }, lessons: [] },
   wait: 700,
   ...over,
 });

@@ -158,7 +158,7 @@ impl Page {
             (lesson.map(|l| l.view()), lesson.and_then(|l| l.seat_of(viewer.holder)))
         });
         let me = Me { role: role.into(), room, seat, person };
-        let snapshot = Snapshot { now_ms: self.office.now().ms, me, lessons, lesson };
+        let snapshot = Snapshot { now_ms: self.office.now().ms, epoch: self.office.hub.epoch(), me, lessons, lesson };
         self.tell(&ServerMessage::Snapshot(Box::new(snapshot)));
         self.tell_slots();
         Ok(())

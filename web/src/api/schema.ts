@@ -1742,6 +1742,11 @@ export interface components {
         };
         /** @description The first message. */
         Snapshot: {
+            /**
+             * Format: int64
+             * @description Another value than before: the server was started anew and knows no session of the page.
+             */
+            epoch: number;
             lesson?: components["schemas"]["LessonView"] | null;
             /** @description Today's lessons. */
             lessons: components["schemas"]["Lesson"][];

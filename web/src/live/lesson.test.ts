@@ -39,6 +39,7 @@ function store(): LessonStore {
   made.apply({
     kind: 'snapshot',
     now_ms: 1_500,
+    epoch: 1,
     me: { role: 'display', seat: 'b' },
     lessons: [lesson({ state: 'live' })],
     lesson: { id: 'l1', state: 'live', recording: true, stage: null, seats: [seat('a', { teacher: true }), seat('b'), seat('c')] },

@@ -34,6 +34,8 @@ export class LiveRoom {
   private readonly stream: EventStream;
   private readonly sources = new Map<SourceKind, MediaStreamTrack | null>();
   private music = false;
+  /** which process of the server we last spoke with */
+  private epoch: number | null = null;
   private readonly health: ReturnType<typeof setInterval>;
   private readonly networkBack = () => {
     this.stream.hurry();
@@ -58,7 +60,10 @@ export class LiveRoom {
           // The lesson's seats come with a snapshot only.
           this.stream.send({ kind: 'snapshot' });
         }
-        if (message.kind === 'snapshot') this.sayAll();
+        if (message.kind === 'snapshot') {
+          this.noteEpoch(message.epoch);
+          this.sayAll();
+        }
       },
       link: (link) => {
         this.link = link;
@@ -145,6 +150,12 @@ export class LiveRoom {
     clearInterval(this.health);
     removeEventListener('online', this.networkBack);
     this.stream.end();
+  }
+
+  /** A server that was started anew knows nothing of our session; no need to find that out by silence. */
+  private noteEpoch(epoch: number): void {
+    if (this.epoch !== null && epoch !== this.epoch) this.session?.renew();
+    this.epoch = epoch;
   }
 
   private sayAll(): void {

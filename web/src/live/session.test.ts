@@ -181,6 +181,31 @@ describe('a live session', () => {
     expect(FakePeer.all[0]?.closed).toBe(true);
   });
 
+  it('offers anew at once when the server is known to be another one', async () => {
+    await live();
+    session.renew();
+    await pass(10);
+    expect(endpoint.offers).toBe(2);
+    session.renew();
+    session.renew();
+    await pass(10);
+    expect(endpoint.restarts).toBe(0);
+    newest().become('connected');
+    expect(session.phase).toBe('live');
+    expect(endpoint.left).toEqual([]);
+  });
+
+  it('does not offer twice while an offer is on its way, nor after it left', async () => {
+    session.start();
+    session.renew();
+    await pass(10);
+    expect(endpoint.offers).toBe(1);
+    await session.stop();
+    session.renew();
+    await pass(1_000);
+    expect(endpoint.offers).toBe(1);
+  });
+
   it('offers anew when a restart brings nothing, or a connection does not come up', async () => {
     await live();
     await pass(2_000 + 5_000);

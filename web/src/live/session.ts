@@ -113,6 +113,11 @@ export class LiveSession {
     this.wake?.();
   }
 
+  /** The server is known to have lost the session: offer anew at once. An offer on its way finds that out itself. */
+  renew(): void {
+    if (this.peer !== null && this.phase !== 'joining' && this.phase !== 'ended') void this.join();
+  }
+
   async stats(): Promise<Sums | null> {
     const peer = this.peer;
     return peer === null ? null : sumOf(await peer.connection.getStats());

@@ -51,7 +51,7 @@ describe('the event stream', () => {
   it('says who it is first, and after a cut what it heard last', async () => {
     newest().onopen?.();
     expect(JSON.parse(newest().sent[0] ?? '')).toEqual({ kind: 'hello', secret: 's' });
-    newest().say({ n: 4, kind: 'snapshot', now_ms: 1, me: { role: 'display' }, lessons: [] });
+    newest().say({ n: 4, kind: 'snapshot', now_ms: 1, epoch: 1, me: { role: 'display' }, lessons: [] });
     newest().say({ n: 7, kind: 'wall' });
     newest().onclose?.({ code: 1006 });
     await vi.advanceTimersByTimeAsync(250);
