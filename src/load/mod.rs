@@ -194,7 +194,7 @@ impl Connection {
             lane.bytes.extend_from_slice(&datagram);
             lane.finish(start);
         }
-        self.udp.send(&lane);
+        self.udp.send(&[lane]);
     }
 }
 

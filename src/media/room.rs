@@ -255,17 +255,22 @@ impl Room {
             self.retarget(index, now, peers, out);
         }
         let Some(track) = self.tracks.get_mut(index) else { return };
-        let Some(layer) = track.layers.get_mut(usize::from(packet.layer)).and_then(Option::as_mut) else { return };
-        let Some(kept) = layer.ring.keep(packet.sequence, packet.timestamp, packet.marker, key, payload) else {
-            return;
-        };
+        // What is muted is not kept either: nobody may get it later by asking for a retransmission.
         if track.muted {
             return;
         }
-        let forward = Forward { from, kept, codec, clock: &layer.clock };
+        let Some(layer) = track.layers.get_mut(usize::from(packet.layer)).and_then(Option::as_mut) else { return };
+        let captured = layer.clock.time_of(packet.timestamp).unwrap_or(now);
+        let Some(kept) = layer.ring.keep(packet.sequence, packet.timestamp, packet.marker, key, payload) else {
+            return;
+        };
+        let forward = Forward { from, kept, codec, captured };
+        if codec == Codec::Opus && !track.viewers.is_empty() {
+            out.hurry();
+        }
         for (viewer, slot) in &track.viewers {
             let Some(peer) = peers.get_mut(*viewer) else { continue };
-            if peer.forward(*slot, &forward, now, out)
+            if peer.forward(*slot, &forward, out)
                 && let Some(s) = peer.slots.get(*slot)
             {
                 let state = Event::SlotState { session: peer.session, slot: s.slot, source: s.want, live: true };
