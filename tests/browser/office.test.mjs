@@ -186,6 +186,15 @@ test('a district made by hand', { timeout: 120_000 }, async (t) => {
     assert.ok(Date.now() - revoked_ms < 5000, 'within seconds');
   });
 
+  await t.test('an office whose sign-in has ended asks for it where it is', async () => {
+    await seat.evaluate(() => fetch('/api/logout', { method: 'POST' }));
+    await page.click('[data-act="part-schools"]');
+    await page.fill('[name="user"]', server.admin.user);
+    await page.fill('[name="password"]', server.admin.password);
+    await page.click('[data-act="login"]');
+    await page.locator('tbody tr', { hasText: VILLAGE }).first().waitFor();
+  });
+
   await until('nothing was thrown', () => seat.problems.every((one) => !one.startsWith('thrown')), 100);
   say(`whole: ${((Date.now() - began) / 1000).toFixed(1)} s`);
 });
