@@ -385,7 +385,7 @@ export const en: Record<keyof typeof zh, string> = {
   'lesson.cancel': 'Cancel lesson',
   'lesson.cancel.sure': 'Press again',
 
-  'clash.title': 'It cannot be then, because:',
+  'clash.title': 'This time is taken:',
   'clash.teacher': '{{who}} teaches on {{date}} {{from}}–{{to}}',
   'clash.master_room': 'Master classroom {{who}} is in use on {{date}} {{from}}–{{to}}',
   'clash.rural_room': 'Classroom {{who}} has a lesson on {{date}} {{from}}–{{to}}',
