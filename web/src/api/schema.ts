@@ -683,6 +683,11 @@ export interface components {
              * @description Epoch milliseconds.
              */
             now_ms: number;
+            /**
+             * Format: int64
+             * @description The district's civil time minus UTC: pages show its time wherever the device stands.
+             */
+            zone_offset_ms: number;
         };
         /** @description Confirmation of a display. */
         ConfirmDisplay: {
@@ -752,6 +757,7 @@ export interface components {
             /** @description True while its page is connected. */
             online: boolean;
             room?: components["schemas"]["RoomRef"] | null;
+            school?: components["schemas"]["SchoolRef"] | null;
             /** @description State. */
             state: components["schemas"]["DisplayState"];
         };
@@ -1188,6 +1194,7 @@ export interface components {
                 /** @description True while its page is connected. */
                 online: boolean;
                 room?: components["schemas"]["RoomRef"] | null;
+                school?: components["schemas"]["SchoolRef"] | null;
                 /** @description State. */
                 state: components["schemas"]["DisplayState"];
             }[];
