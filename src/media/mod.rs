@@ -5,6 +5,7 @@
 //! [`peer`] (one client), then the mechanisms: [`sdp`], [`ice`], [`dtls`], [`srtp`], [`rtp`], [`rtcp`], [`receive`],
 //! [`ring`], [`twcc`], [`timeline`], [`keyframe`], [`outbox`].
 
+pub mod departures;
 pub mod dtls;
 pub mod ice;
 pub mod keyframe;

@@ -6,7 +6,10 @@ use rtc_rtcp::payload_feedbacks::full_intra_request::FullIntraRequest;
 use rtc_rtcp::payload_feedbacks::picture_loss_indication::PictureLossIndication;
 use rtc_rtcp::receiver_report::ReceiverReport;
 use rtc_rtcp::sender_report::SenderReport;
+use rtc_rtcp::transport_feedbacks::transport_layer_cc::{PacketStatusChunk, SymbolTypeTcc, TransportLayerCc};
 use rtc_rtcp::transport_feedbacks::transport_layer_nack::TransportLayerNack;
+
+use super::departures::Feedback;
 
 /// What a client reports.
 #[derive(Clone, PartialEq, Debug)]
@@ -38,6 +41,8 @@ pub enum Report {
         /// Sequence numbers, at most [`MAX_NACKED`].
         sequences: Vec<u16>,
     },
+    /// How everything we send arrives.
+    Transport(Feedback),
     /// A key frame is wanted.
     KeyFrame {
         /// Our stream.
@@ -49,6 +54,9 @@ pub enum Report {
 pub const MAX_NACKED: usize = 256;
 /// Reports taken from one datagram.
 const MAX_REPORTS: usize = 128;
+
+/// Packets reported on in one transport-wide feedback; a browser reports every 250 ms at the slowest.
+const MAX_ACKNOWLEDGED: usize = 4_096;
 
 /// Parses a plain compound packet; garbage gives an empty list.
 pub fn parse(packet: &[u8]) -> Vec<Report> {
@@ -67,6 +75,8 @@ pub fn parse(packet: &[u8]) -> Vec<Report> {
         } else if let Some(nack) = any.downcast_ref::<TransportLayerNack>() {
             let sequences = nack.nacks.iter().flat_map(|n| n.packet_list()).take(MAX_NACKED).collect();
             reports.push(Report::Nack { ssrc: nack.media_ssrc, sequences });
+        } else if let Some(cc) = any.downcast_ref::<TransportLayerCc>() {
+            reports.extend(transport(cc).map(Report::Transport));
         } else if let Some(pli) = any.downcast_ref::<PictureLossIndication>() {
             reports.push(Report::KeyFrame { ssrc: pli.media_ssrc });
         } else if let Some(fir) = any.downcast_ref::<FullIntraRequest>() {
@@ -75,6 +85,33 @@ pub fn parse(packet: &[u8]) -> Vec<Report> {
     }
     reports.truncate(MAX_REPORTS);
     reports
+}
+
+/// Numbers with their arrivals; the crate leaves the chunks as they came.
+fn transport(cc: &TransportLayerCc) -> Option<Feedback> {
+    let count = usize::from(cc.packet_status_count);
+    if count > MAX_ACKNOWLEDGED {
+        return None;
+    }
+    let symbols = cc.packet_chunks.iter().flat_map(|chunk| {
+        let (run, vector) = match chunk {
+            PacketStatusChunk::RunLengthChunk(c) => (Some((c.packet_status_symbol, c.run_length)), None),
+            PacketStatusChunk::StatusVectorChunk(c) => (None, Some(&c.symbol_list)),
+        };
+        let repeated = run.into_iter().flat_map(|(symbol, n)| std::iter::repeat_n(symbol, usize::from(n)));
+        repeated.chain(vector.into_iter().flatten().copied())
+    });
+    let mut deltas = cc.recv_deltas.iter();
+    // 24 bits, signed, in 64 ms.
+    let mut at_us = i64::from((cc.reference_time << 8) as i32 >> 8) * 64_000;
+    let arrivals = symbols.take(count).map(|symbol| match symbol {
+        SymbolTypeTcc::PacketReceivedSmallDelta | SymbolTypeTcc::PacketReceivedLargeDelta => {
+            at_us += deltas.next()?.delta;
+            Some(at_us)
+        }
+        _ => None,
+    });
+    Some(Feedback { base: cc.base_sequence_number, arrivals: arrivals.collect() })
 }
 
 fn reception(r: &rtc_rtcp::reception_report::ReceptionReport) -> Report {

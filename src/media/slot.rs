@@ -77,6 +77,8 @@ pub struct SendSlot {
     pub ssrc: u32,
     /// SSRC of its retransmissions.
     pub rtx_ssrc: u32,
+    /// Id of the transport-wide number's header extension, where the receiver takes it.
+    pub transport_cc: Option<u8>,
     /// Codecs the receiver takes.
     pub codecs: Vec<OfferedCodec>,
     /// What it was told to show.
@@ -105,6 +107,7 @@ impl SendSlot {
             mid,
             ssrc,
             rtx_ssrc,
+            transport_cc: None,
             codecs,
             want: None,
             shown: None,

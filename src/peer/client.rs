@@ -20,6 +20,7 @@ use crate::media::rtcp::{self, Report};
 use crate::media::rtp::{Header, write_header};
 use crate::media::sdp::MediaKind;
 use crate::media::srtp::{Opener, Sealer};
+use crate::media::twcc::Arrivals;
 
 /// Consent and keep-alive checks (RFC 7675 allows 4 to 6 s; a browser sends one every 2.5 s).
 const CHECK_INTERVAL: Duration = Duration::from_millis(2_500);
@@ -29,6 +30,8 @@ const FIRST_CHECKS: Duration = Duration::from_millis(50);
 const KEPT: usize = 512;
 /// A report block for each stream this often.
 const REPORT_INTERVAL: Duration = Duration::from_millis(1_000);
+/// Transport-wide feedback, as a browser sends it at 2 Mbit/s.
+const FEEDBACK_INTERVAL: Duration = Duration::from_millis(100);
 
 /// What happened at a client.
 #[derive(Clone, PartialEq, Debug)]
@@ -84,6 +87,9 @@ pub struct Client {
     received: HashMap<u32, ReceiveStream>,
     repairs: HashMap<u32, u32>,
     transport_number: u16,
+    arrivals: Arrivals,
+    heard: u32,
+    next_feedback: Instant,
     our_ssrc: u32,
     tie_breaker: u64,
     /// Datagrams to send to the server.
@@ -142,6 +148,9 @@ impl Client {
             received: HashMap::new(),
             repairs: HashMap::new(),
             transport_number: 0,
+            arrivals: Arrivals::default(),
+            heard: 0,
+            next_feedback: now,
             outgoing: Vec::new(),
             events: Vec::new(),
             nacks_sent: 0,
@@ -207,6 +216,14 @@ impl Client {
             return;
         }
         self.send_nacks(now);
+        if now >= self.next_feedback {
+            self.next_feedback = now + FEEDBACK_INTERVAL;
+            let (ours, theirs, mut arrivals) = (self.our_ssrc, self.heard, std::mem::take(&mut self.arrivals));
+            self.send_rtcp(|b| {
+                arrivals.write(b, ours, theirs);
+            });
+            self.arrivals = arrivals;
+        }
         if now >= self.next_report {
             self.next_report = now + REPORT_INTERVAL;
             let blocks: Vec<rtcp::Block> =
@@ -286,6 +303,10 @@ impl Client {
         let Ok(len) = opener.open_rtp(datagram, &header, index) else { return };
         stream.note(index, header.timestamp, now);
         let Some(packet) = datagram.get(..len) else { return };
+        if let Some([high, low]) = header.extension(packet, TRANSPORT_CC_ID) {
+            self.arrivals.note(u16::from_be_bytes([*high, *low]), now);
+            self.heard = header.ssrc;
+        }
         let mut payload = header.payload(packet);
         let (mut ssrc, mut sequence) = (header.ssrc, header.sequence);
         if let Some(primary) = self.repairs.get(&header.ssrc) {
@@ -343,8 +364,7 @@ impl Client {
         let mut packet = Vec::with_capacity(payload.len() + 64);
         let payload_type = if video { H264 } else { OPUS };
         write_header(&mut packet, marker, payload_type, index as u16, timestamp, sender.ssrc);
-        let number = video.then_some(self.transport_number);
-        extend(&mut packet, line, number);
+        extend(&mut packet, line, Some(self.transport_number));
         let header = packet.len();
         packet.extend_from_slice(payload);
         if sealer.seal_rtp(&mut packet, 0, header, index) {

@@ -3,12 +3,13 @@
 use std::time::Instant;
 
 use super::Peer;
+use crate::media::departures::{Departures, EXTENSION, write_extension};
 use crate::media::outbox::{Outbox, Path};
 use crate::media::ring::Kept;
 use crate::media::rtcp;
 use crate::media::rtp::{FIXED_HEADER, write_header};
 use crate::media::sdp::{Codec, group_of};
-use crate::media::slot::Sent;
+use crate::media::slot::{SendSlot, Sent};
 
 /// A packet to one receiver: where from, and what.
 pub struct Forward<'p> {
@@ -20,6 +21,8 @@ pub struct Forward<'p> {
     pub codec: Codec,
     /// When it was captured, on the server's clock.
     pub captured: Instant,
+    /// Now.
+    pub now: Instant,
 }
 
 impl Peer {
@@ -34,8 +37,9 @@ impl Peer {
         let start = lane.bytes.len();
         let sequence = numbers.sequence as u16;
         write_header(&mut lane.bytes, kept.marker, shown.payload_type, sequence, numbers.timestamp, slot.ssrc);
+        let header = number(&mut self.departures, slot, packet.now, kept, &mut lane.bytes, start);
         lane.bytes.extend_from_slice(&kept.payload);
-        if sealer.seal_rtp(&mut lane.bytes, start, FIXED_HEADER, numbers.sequence) {
+        if sealer.seal_rtp(&mut lane.bytes, start, header, numbers.sequence) {
             self.counters.bytes_down += (lane.bytes.len() - start) as u64;
             self.counters.packets_down += 1;
             lane.finish(start);
@@ -50,6 +54,7 @@ impl Peer {
         &mut self,
         slot: usize,
         sequence: u16,
+        now: Instant,
         find: impl Fn(&Sent) -> Option<&'r Kept>,
         out: &mut Outbox,
     ) {
@@ -69,7 +74,6 @@ impl Peer {
                 let index = slot.rtx_next;
                 slot.rtx_next += 1;
                 write_header(&mut lane.bytes, kept.marker, rtx, index as u16, timestamp, slot.rtx_ssrc);
-                lane.bytes.extend_from_slice(&sequence.to_be_bytes());
                 index
             }
             None => {
@@ -78,8 +82,12 @@ impl Peer {
                 sent.out
             }
         };
+        let header = number(&mut self.departures, slot, now, kept, &mut lane.bytes, start);
+        if sent.shown.rtx.is_some() {
+            lane.bytes.extend_from_slice(&sequence.to_be_bytes());
+        }
         lane.bytes.extend_from_slice(&kept.payload);
-        if sealer.seal_rtp(&mut lane.bytes, start, FIXED_HEADER, index) {
+        if sealer.seal_rtp(&mut lane.bytes, start, header, index) {
             lane.finish(start);
         } else {
             lane.bytes.truncate(start);
@@ -178,4 +186,23 @@ impl Peer {
             out.send(path, &mut self.lane, &datagram);
         }
     }
+}
+
+/// Gives the packet whose fixed header was just written its transport-wide number, where the slot has one; tells the
+/// length of the whole header.
+fn number(
+    departures: &mut Departures,
+    slot: &SendSlot,
+    now: Instant,
+    kept: &Kept,
+    bytes: &mut Vec<u8>,
+    start: usize,
+) -> usize {
+    let Some(id) = slot.transport_cc else { return FIXED_HEADER };
+    let number = departures.note(now, FIXED_HEADER + EXTENSION + kept.payload.len());
+    if let Some(first) = bytes.get_mut(start) {
+        *first |= 0x10;
+    }
+    write_extension(bytes, id, number);
+    FIXED_HEADER + EXTENSION
 }

@@ -21,6 +21,8 @@ pub struct Counters {
     pub key_requests: u64,
     /// Worst share lost on the way down, as the client reports.
     pub loss_down: f32,
+    /// Packets that arrived at the client and that did not, by its transport-wide feedback.
+    pub delivered: (u32, u32),
     /// Last round trip.
     pub round_trip: Option<Duration>,
 }
@@ -37,10 +39,14 @@ impl Peer {
             received += r;
         }
         let loss_up = if expected == 0 { 0.0 } else { 1.0 - (received as f32 / expected as f32).min(1.0) };
+        let loss_down = match counters.delivered {
+            (0, 0) => counters.loss_down,
+            (arrived, lost) => lost as f32 / (arrived + lost) as f32,
+        };
         let rate = |bytes: u64| (bytes as f32 * 8.0 / seconds.max(0.1)) as u32;
         LineFacts {
             loss_up,
-            loss_down: counters.loss_down,
+            loss_down,
             round_trip_ms: counters.round_trip.map(|d| d.as_millis() as u32),
             bitrate_up: rate(counters.bytes_up),
             bitrate_down: rate(counters.bytes_down),

@@ -241,6 +241,12 @@ impl Peer {
                 }
                 None
             }
+            Report::Transport(feedback) => {
+                let delivery = self.departures.acknowledge(&feedback);
+                self.counters.delivered.0 += delivery.arrived;
+                self.counters.delivered.1 += delivery.lost;
+                None
+            }
             Report::Nack { ssrc, sequences } => {
                 let slot = slot_of(&self.slots, ssrc)?;
                 Some(RtcpIngress::Nack { slot, sequences })

@@ -7,6 +7,7 @@ use rand::Rng;
 use tongke_signaling::command::{Refusal, SeatId, SessionId, SessionRole, Slot, SourceKind, VideoCodec};
 
 use super::{Counters, MAX_PACKETS_A_SECOND, Peer, UpLine};
+use crate::media::departures::Departures;
 use crate::media::dtls::{Dtls, Identity};
 use crate::media::ice::Credentials;
 use crate::media::outbox::LaneRef;
@@ -86,6 +87,7 @@ impl Peer {
             streams: HashMap::new(),
             declared,
             arrivals: Arrivals::default(),
+            departures: Departures::default(),
             clock: SessionClock::default(),
             lane: LaneRef::default(),
             our_ssrc: rng.random(),
@@ -203,6 +205,11 @@ fn down(line: &Line, slot: Slot, server: &Negotiation<'_>, rng: &mut impl Rng) -
     }
     let (ssrc, rtx) = (rng.random::<u32>().max(1), rng.random::<u32>().max(1));
     let has_rtx = codecs.iter().any(|c| c.rtx.is_some());
-    let plan = AnswerPlan::Send { codecs: codecs.clone(), ssrc, rtx: has_rtx.then_some(rtx), group: group_of(slot) };
-    Some((SendSlot::new(slot, line.mid.clone(), ssrc, rtx, codecs, rng.random()), plan))
+    // Ids above 14 need the long form (RFC 8285 §4.3), which no browser asks for.
+    let transport_cc = line.extensions.transport_cc.filter(|id| (1..=14).contains(id));
+    let repair = has_rtx.then_some(rtx);
+    let plan = AnswerPlan::Send { codecs: codecs.clone(), ssrc, rtx: repair, group: group_of(slot), transport_cc };
+    let mut slot = SendSlot::new(slot, line.mid.clone(), ssrc, rtx, codecs, rng.random());
+    slot.transport_cc = transport_cc;
+    Some((slot, plan))
 }

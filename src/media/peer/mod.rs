@@ -20,6 +20,7 @@ pub use ingress::{Ingress, RtcpIngress};
 pub use join::{Joined, Negotiation};
 pub use paths::StunOutcome;
 
+use super::departures::Departures;
 use super::dtls::Dtls;
 use super::ice::Credentials;
 use super::outbox::{LaneRef, Path};
@@ -98,6 +99,7 @@ pub struct Peer {
     streams: HashMap<u32, ReceiveStream>,
     declared: HashMap<u32, (usize, u8, bool)>,
     arrivals: Arrivals,
+    departures: Departures,
     clock: SessionClock,
     lane: LaneRef,
     our_ssrc: u32,

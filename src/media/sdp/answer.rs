@@ -57,6 +57,8 @@ pub enum AnswerPlan {
         rtx: Option<u32>,
         /// Stream id and CNAME: lines that share it are kept in lip-sync.
         group: &'static str,
+        /// Id of the transport-wide number's header extension, where the client takes it.
+        transport_cc: Option<u8>,
     },
 }
 
@@ -127,7 +129,9 @@ fn media_line(line: &Line, what: LineUse, plan: &AnswerPlan) -> MediaDescription
     match plan {
         AnswerPlan::Reject => media.with_property_attribute("inactive".to_owned()),
         AnswerPlan::Receive(codec) => receive(media, line, what, codec),
-        AnswerPlan::Send { codecs, ssrc, rtx, group } => send(media, line, codecs, (*ssrc, *rtx), group),
+        AnswerPlan::Send { codecs, ssrc, rtx, group, transport_cc } => {
+            send(media, line, codecs, (*ssrc, *rtx), group, *transport_cc)
+        }
     }
 }
 
@@ -210,6 +214,7 @@ fn send(
     codecs: &[OfferedCodec],
     (ssrc, rtx): (u32, Option<u32>),
     group: &str,
+    transport_cc: Option<u8>,
 ) -> MediaDescription {
     let mut media = media
         .with_property_attribute("sendonly".to_owned())
@@ -217,6 +222,12 @@ fn send(
         .with_property_attribute("rtcp-rsize".to_owned());
     for codec in codecs {
         media = codec_lines(media, line, codec, false);
+        if transport_cc.is_some() {
+            media = media.with_value_attribute("rtcp-fb".to_owned(), format!("{} transport-cc", codec.payload_type));
+        }
+    }
+    if let Some(id) = transport_cc {
+        media = media.with_value_attribute("extmap".to_owned(), format!("{id} {TRANSPORT_CC}"));
     }
     media = media.with_value_attribute("msid".to_owned(), format!("{group} {group}-{}", line.mid));
     if let Some(rtx) = rtx {

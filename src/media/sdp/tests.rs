@@ -100,7 +100,13 @@ fn the_answer_parses_and_says_what_was_planned() {
     let plans: Vec<AnswerPlan> = offer
         .lines
         .iter()
-        .map(|l| AnswerPlan::Send { codecs: l.codecs.clone(), ssrc: 7, rtx: Some(8), group: "view" })
+        .map(|l| AnswerPlan::Send {
+            codecs: l.codecs.clone(),
+            ssrc: 7,
+            rtx: Some(8),
+            group: "view",
+            transport_cc: l.extensions.transport_cc,
+        })
         .collect();
     let credentials = Credentials { ufrag: "00abcdefgh".to_owned(), password: "p".repeat(24) };
     let candidates = Candidates {
