@@ -1,35 +1,42 @@
 //! `tongke load`: publishers and viewers with real DTLS-SRTP against a server's WHIP and WHEP, and what they saw.
 //!
 //! One thread, sans-IO clients, batched sockets, so that the tool is not the bottleneck. Reading order: this file (a
-//! run), `publisher`, `viewer`, `report`.
+//! run), `target` (which lessons), `publisher`, `viewer`, `report`, `limit`.
 
+mod limit;
 mod publisher;
 mod report;
+mod target;
 mod viewer;
 
 use std::cell::RefCell;
 use std::net::{SocketAddr, UdpSocket};
-use std::path::PathBuf;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use rand::SeedableRng;
 use rand::rngs::StdRng;
+use rtc_crypto::RTCCryptoProvider;
 use rtc_crypto::providers::RingProvider;
-use serde::Deserialize;
 
 use crate::media::outbox::{Lane, Local, Path};
 use crate::media::srtp::Profile;
 use crate::net::clock;
 use crate::net::udp::{Buffers, Udp};
 use crate::peer::handshake::ClientIdentity;
-use crate::peer::{Client, OfferLine};
+use crate::peer::{Client, OfferLine, Received};
 
+pub use limit::{Trial, find_limit};
 pub use report::Report;
+pub use target::{SignIn, Target, by_number, from_demo, from_tongke};
 
 /// A session must connect within this time.
 const CONNECT_LIMIT: Duration = Duration::from_secs(10);
+/// After the last join media flows so long before it is counted.
+const SETTLE: Duration = Duration::from_secs(2);
+/// Retransmissions of the last moment are waited for so long.
+const LAST_REPAIRS: Duration = Duration::from_millis(500);
 
 /// What to run.
 #[derive(Clone, Debug)]
@@ -40,39 +47,58 @@ pub struct Plan {
     pub receivers: usize,
     /// How long media flows.
     pub length: Duration,
-    /// Evenly paced as a browser's pacer sends, instead of bursts of a frame.
-    pub paced: bool,
+    /// What a publisher sends.
+    pub rates: Rates,
+    /// The viewers join evenly over this time.
+    pub ramp: Duration,
     /// Process whose CPU is measured.
     pub pid: Option<u32>,
 }
 
-/// Where one lesson is published to and viewed from.
-#[derive(Clone, Debug, Deserialize)]
-pub struct Target {
-    /// WHIP endpoint.
-    pub whip: String,
-    /// WHEP endpoint.
-    pub whep: String,
-    /// Bearer of both.
-    pub token: String,
+/// What a publisher sends besides 50 sound packets a second.
+#[derive(Clone, Copy, Debug)]
+pub struct Rates {
+    /// Video, kbit/s; 2,000 are 240 packets/s.
+    pub kilobits: u32,
+    /// Evenly paced as a browser's pacer sends, instead of bursts of a frame.
+    pub paced: bool,
+}
+
+/// How one join went; times from its POST, ms.
+#[derive(Clone, Debug, Default)]
+struct Joined {
+    connected_ms: Option<f64>,
+    /// The first packet of a picture came.
+    media_ms: Option<f64>,
+    /// The server said that it is full.
+    refused_ms: Option<f64>,
+    failed: Option<String>,
+}
+
+impl Joined {
+    fn is_settled(&self) -> bool {
+        self.media_ms.is_some() || self.refused_ms.is_some() || self.failed.is_some()
+    }
 }
 
 /// The run could not be done.
 #[derive(Debug, thiserror::Error)]
 pub enum LoadError {
     /// The list of lessons.
-    #[error("lessons in {path}: {why}")]
+    #[error("lessons in {from}: {why}")]
     Lessons {
-        /// The file.
-        path: PathBuf,
+        /// The file or address.
+        from: String,
         /// Why.
         why: String,
     },
     /// The server answered otherwise than hoped for.
-    #[error("POST {url}: {why}")]
+    #[error("{url}: {why}")]
     Refused {
         /// The endpoint.
         url: String,
+        /// HTTP status, where there was an answer.
+        status: Option<u16>,
         /// Status or fault.
         why: String,
     },
@@ -84,76 +110,115 @@ pub enum LoadError {
     Socket(#[from] std::io::Error),
 }
 
-/// Reads the lessons of `tongke demo --json` (its line, or only its `lessons` list).
-pub fn read_lessons(path: &std::path::Path) -> Result<Vec<Target>, LoadError> {
-    #[derive(Deserialize)]
-    #[serde(untagged)]
-    enum Lessons {
-        Demo { lessons: Vec<Target> },
-        List(Vec<Target>),
-    }
-    let fail = |why: String| LoadError::Lessons { path: path.to_owned(), why };
-    let text = std::fs::read_to_string(path).map_err(|e| fail(e.to_string()))?;
-    match serde_json::from_str(&text).map_err(|e| fail(e.to_string()))? {
-        Lessons::Demo { lessons } | Lessons::List(lessons) => Ok(lessons),
-    }
-}
-
 /// Runs the plan; must be called on a current-thread runtime inside a `LocalSet`.
 pub async fn run(plan: &Plan) -> Result<Report, LoadError> {
-    let provider: Arc<dyn rtc_crypto::RTCCryptoProvider> = Arc::new(RingProvider::new());
-    let identity = ClientIdentity::generate(Profile::AeadAes128Gcm, provider)
-        .ok_or_else(|| LoadError::NotConnected("the load tool's own certificate".to_owned()))?;
-    let mut rng = StdRng::from_seed(rand::random());
-    let buffers = Rc::new(RefCell::new(Buffers::default()));
-    let zero = clock::now();
-    let shared = Shared { buffers, identity };
+    let shared = Rc::new(Shared::new()?);
     let mut report = Report::default();
-    let mut viewers = Vec::new();
-    let mut publishers = Vec::new();
-    for target in &plan.lessons {
-        let up = [OfferLine::audio(true), OfferLine::video(true)];
-        let connection = connect(&shared, &target.whip, &target.token, up.to_vec(), &mut rng).await?;
-        report.joins_ms.push(connection.join_ms);
-        let publisher = publisher::publish(connection, plan.paced, zero);
-        publishers.push(tokio::task::spawn_local(publisher));
-        for _ in 0..plan.receivers {
-            let down = [OfferLine::audio(false), OfferLine::video(false)];
-            let connection = connect(&shared, &target.whep, &target.token, down.to_vec(), &mut rng).await?;
-            report.joins_ms.push(connection.join_ms);
-            let figures = Rc::new(RefCell::new(viewer::Figures::default()));
-            let viewer = viewer::view(connection, zero, figures.clone());
-            viewers.push((tokio::task::spawn_local(viewer), figures));
-        }
-    }
+    let publishers = publish_all(plan, &shared, &mut report).await?;
+    let delays = Rc::new(RefCell::new(report::Delays::default()));
+    let viewers = view_all(plan, &shared, &publishers, &delays);
+    wait_for_joins(&viewers, plan.ramp).await;
     // Everybody is there; what came before does not count.
-    tokio::time::sleep(Duration::from_secs(2)).await;
+    tokio::time::sleep(SETTLE).await;
     viewers.iter().for_each(|(_, f)| f.borrow_mut().begin());
-    let cpu = (report::cpu_seconds(plan.pid), report::cpu_seconds(Some(std::process::id())));
+    let own = Some(std::process::id());
+    let (before, own_before) = (report::cpu_of(plan.pid), report::cpu_of(own));
     let begun = clock::now();
+    delays.borrow_mut().begin(begun.saturating_duration_since(shared.zero));
     tokio::time::sleep(plan.length).await;
     report.seconds = clock::now().saturating_duration_since(begun).as_secs_f64();
-    let spent = |before: Option<f64>, pid| Some(report::cpu_seconds(pid)? - before?);
-    report.server_cpu_s = spent(cpu.0, plan.pid);
-    report.own_cpu_s = spent(cpu.1, Some(std::process::id())).unwrap_or_default();
+    report.packets = viewers.iter().map(|(_, f)| f.borrow().received()).sum();
+    report.note_cpu(before, report::cpu_of(plan.pid), own_before, report::cpu_of(own));
     report.server_memory_kib = plan.pid.and_then(report::memory_kib);
-    let packets_at_end: u64 = viewers.iter().map(|(_, f)| f.borrow().received()).sum();
-    report.packets = packets_at_end;
     viewers.iter().for_each(|(_, f)| f.borrow_mut().end());
-    // Retransmissions of the last moment still count as recovered.
-    tokio::time::sleep(Duration::from_millis(500)).await;
+    tokio::time::sleep(LAST_REPAIRS).await;
     for (task, figures) in viewers {
         task.abort();
         report.add(&figures.borrow());
     }
-    publishers.iter().for_each(tokio::task::JoinHandle::abort);
-    report.finish();
+    publishers.into_iter().flatten().for_each(|p| p.abort());
+    report.finish(&delays.borrow());
     Ok(report)
 }
 
+type Task = tokio::task::JoinHandle<()>;
+type Viewers = Vec<(Task, Rc<RefCell<viewer::Figures>>)>;
+
+/// One publisher a lesson; `None` where a full server refused it.
+async fn publish_all(plan: &Plan, shared: &Rc<Shared>, report: &mut Report) -> Result<Vec<Option<Task>>, LoadError> {
+    let mut publishers = Vec::new();
+    for target in &plan.lessons {
+        let begun = clock::now();
+        let up = vec![OfferLine::audio(true), OfferLine::video(true)];
+        match connect(shared, &target.whip, &target.token, up).await {
+            Ok(connection) => {
+                let publisher = publisher::publish(connection, plan.rates, shared.zero);
+                publishers.push(Some(tokio::task::spawn_local(publisher)));
+            }
+            Err(LoadError::Refused { status: Some(503 | 429), .. }) => {
+                report.refusals_ms.push(ms_since(begun));
+                publishers.push(None);
+            }
+            Err(other) => return Err(other),
+        }
+    }
+    Ok(publishers)
+}
+
+/// Viewers of the lessons that have a publisher, in turn, so that every lesson has its first before any has its second.
+fn view_all(
+    plan: &Plan,
+    shared: &Rc<Shared>,
+    publishers: &[Option<Task>],
+    delays: &Rc<RefCell<report::Delays>>,
+) -> Viewers {
+    let taught: Vec<&Target> =
+        plan.lessons.iter().zip(publishers).filter_map(|(target, p)| p.as_ref().map(|_| target)).collect();
+    let begun = clock::now();
+    let all = (taught.len() * plan.receivers).max(1) as u32;
+    (0..plan.receivers)
+        .flat_map(|_| taught.iter())
+        .zip(0u32..)
+        .map(|(target, number)| {
+            let figures = Rc::new(RefCell::new(viewer::Figures::default()));
+            let at = begun + plan.ramp * number / all;
+            let view = viewer::view(shared.clone(), (*target).clone(), at, delays.clone(), figures.clone());
+            (tokio::task::spawn_local(view), figures)
+        })
+        .collect()
+}
+
+/// Waits until each viewer has joined, was refused or has failed.
+async fn wait_for_joins(viewers: &Viewers, ramp: Duration) {
+    let ceiling = clock::now() + ramp + CONNECT_LIMIT * 2;
+    while clock::now() < ceiling && !viewers.iter().all(|(_, f)| f.borrow().joined.is_settled()) {
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+}
+
+fn viewer_lines() -> Vec<OfferLine> {
+    vec![OfferLine::audio(false), OfferLine::video(false)]
+}
+
+fn ms_since(begun: Instant) -> f64 {
+    clock::now().saturating_duration_since(begun).as_secs_f64() * 1_000.0
+}
+
 struct Shared {
-    buffers: Rc<RefCell<Buffers>>,
+    buffers: RefCell<Buffers>,
     identity: ClientIdentity,
+    rng: RefCell<StdRng>,
+    zero: Instant,
+}
+
+impl Shared {
+    fn new() -> Result<Self, LoadError> {
+        let provider: Arc<dyn RTCCryptoProvider> = Arc::new(RingProvider::new());
+        let identity = ClientIdentity::generate(Profile::AeadAes128Gcm, provider)
+            .ok_or_else(|| LoadError::NotConnected("the load tool's own certificate".to_owned()))?;
+        let rng = RefCell::new(StdRng::from_seed(rand::random()));
+        Ok(Self { buffers: RefCell::new(Buffers::default()), identity, rng, zero: clock::now() })
+    }
 }
 
 /// A connected client on its own socket.
@@ -161,20 +226,20 @@ struct Connection {
     client: Client,
     udp: Udp,
     server: SocketAddr,
-    buffers: Rc<RefCell<Buffers>>,
-    join_ms: f64,
+    shared: Rc<Shared>,
 }
 
 impl Connection {
-    /// Waits for datagrams or until `until`, then lets the client do its work.
-    async fn step(&mut self, until: Instant) {
+    /// Waits for datagrams or until `until`, then lets the client do its work. Packets go to `take`.
+    async fn step(&mut self, until: Instant, mut take: impl FnMut(Instant, Received<'_>)) {
         let deadline = until.min(self.client.next_timeout());
         tokio::select! {
             ready = self.udp.readable() => {
                 if ready.is_ok() {
                     let now = clock::now();
-                    let Self { client, udp, buffers, .. } = self;
-                    while udp.receive(&mut buffers.borrow_mut(), |_, d| client.handle_datagram(now, d)) {}
+                    let Self { client, udp, shared, .. } = self;
+                    let mut buffers = shared.buffers.borrow_mut();
+                    while udp.receive(&mut buffers, |_, d| client.take_datagram(now, d, |p| take(now, p))) {}
                 }
             }
             () = tokio::time::sleep_until(deadline.into()) => {}
@@ -198,45 +263,28 @@ impl Connection {
     }
 }
 
-async fn connect(
-    shared: &Shared,
-    url: &str,
-    token: &str,
-    lines: Vec<OfferLine>,
-    rng: &mut StdRng,
-) -> Result<Connection, LoadError> {
+async fn connect(shared: &Rc<Shared>, url: &str, token: &str, lines: Vec<OfferLine>) -> Result<Connection, LoadError> {
     let begun = clock::now();
-    let mut client = Client::new(begun, lines, shared.identity.clone(), rng);
+    let mut client = Client::new(begun, lines, shared.identity.clone(), &mut *shared.rng.borrow_mut());
     let offer = client.offer();
-    let (address, bearer) = (url.to_owned(), format!("Bearer {token}"));
-    let answer = tokio::task::spawn_blocking(move || post(&address, &bearer, &offer))
-        .await
-        .map_err(|e| LoadError::Refused { url: url.to_owned(), why: e.to_string() })??;
+    let (address, bearer) = (url.to_owned(), token.to_owned());
+    let fail = |why: String| LoadError::Refused { url: url.to_owned(), status: None, why };
+    let posted = tokio::task::spawn_blocking(move || target::post(&address, &bearer, &offer)).await;
+    let answer = posted.map_err(|e| fail(e.to_string()))??;
     client.handle_answer(clock::now(), &answer);
     let server = client.server();
     if server.port() == 0 {
-        return Err(LoadError::NotConnected(format!("{url}: no UDP candidate")));
+        return Err(fail("no UDP candidate in the answer".to_owned()));
     }
     let bound = if server.is_ipv4() { "0.0.0.0:0" } else { "[::]:0" };
     let udp = Udp::new(UdpSocket::bind(bound)?)?;
-    let mut connection = Connection { client, udp, server, buffers: shared.buffers.clone(), join_ms: 0.0 };
+    let mut connection = Connection { client, udp, server, shared: shared.clone() };
     connection.flush();
     while !connection.client.is_connected() {
         if clock::now().saturating_duration_since(begun) > CONNECT_LIMIT {
             return Err(LoadError::NotConnected(url.to_owned()));
         }
-        connection.step(clock::now() + Duration::from_millis(20)).await;
+        connection.step(clock::now() + Duration::from_millis(20), |_, _| {}).await;
     }
-    connection.join_ms = clock::now().saturating_duration_since(begun).as_secs_f64() * 1_000.0;
     Ok(connection)
-}
-
-fn post(url: &str, bearer: &str, offer: &str) -> Result<String, LoadError> {
-    let fail = |why: String| LoadError::Refused { url: url.to_owned(), why };
-    ureq::post(url)
-        .header("authorization", bearer)
-        .content_type("application/sdp")
-        .send(offer)
-        .and_then(|mut r| r.body_mut().read_to_string())
-        .map_err(|e| fail(e.to_string()))
 }

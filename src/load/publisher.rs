@@ -2,70 +2,91 @@
 
 use std::time::{Duration, Instant};
 
-use super::Connection;
+use super::{Connection, Rates};
 use crate::net::clock;
+use crate::peer::ClientEvent;
 
 /// Frames a second.
 const FRAMES: u64 = 30;
-/// Packets a frame.
-const PACKETS: u64 = 8;
 /// Payload bytes a packet: 30 × 8 × 1,041 × 8 bit = 2 Mbit/s.
 const PAYLOAD: usize = 1_041;
 /// Opus packets a second.
 const SOUNDS: u64 = 50;
 /// Payload bytes of a sound packet: 64 kbit/s.
-const SOUND: usize = 160;
-/// A key frame so often, frames.
-const KEY_EVERY: u64 = 60;
+pub(super) const SOUND: usize = 160;
+/// A key frame so often without being asked, frames.
+const KEY_EVERY: u64 = 300;
+
+struct Camera {
+    packets: u64,
+    /// Packets of one frame.
+    each: u64,
+    key_frame: bool,
+    key_wanted: bool,
+}
 
 /// Publishes for ever. Every payload carries the time it was sent, in µs since `zero`.
-pub(super) async fn publish(mut connection: Connection, paced: bool, zero: Instant) {
+pub(super) async fn publish(mut connection: Connection, rates: Rates, zero: Instant) {
     let begun = clock::now();
-    let (mut packets, mut sounds) = (0u64, 0u64);
+    let each = rates.packets_a_frame();
+    let mut camera = Camera { packets: 0, each, key_frame: true, key_wanted: false };
+    let mut sounds = 0u64;
     loop {
-        let since = clock::now().saturating_duration_since(begun);
+        let since = clock::now().saturating_duration_since(begun).as_micros() as u64;
         // In bursts all packets of a frame are due with its first.
-        let frames_due = since.as_micros() as u64 * FRAMES / 1_000_000 + 1;
-        let due =
-            if paced { since.as_micros() as u64 * FRAMES * PACKETS / 1_000_000 + 1 } else { frames_due * PACKETS };
-        while packets < due {
-            video(&mut connection, packets, zero);
-            packets += 1;
+        let frames_due = since * FRAMES / 1_000_000 + 1;
+        let due = if rates.paced { since * FRAMES * each / 1_000_000 + 1 } else { frames_due * each };
+        while camera.packets < due {
+            camera.send(&mut connection, zero);
         }
-        while sounds < since.as_micros() as u64 * SOUNDS / 1_000_000 + 1 {
-            let mut payload = vec![0xfc; SOUND];
+        while sounds < since * SOUNDS / 1_000_000 + 1 {
+            let mut payload = [0xfc; SOUND];
             stamp(&mut payload, zero);
             connection.client.send(0, (sounds * 960) as u32, false, &payload);
             sounds += 1;
         }
         connection.flush();
-        connection.client.events.clear();
-        let next_video = if paced { packets * 1_000_000 / (FRAMES * PACKETS) } else { frames_due * 1_000_000 / FRAMES };
-        let next = next_video.min(sounds * 1_000_000 / SOUNDS);
-        let next = begun + Duration::from_micros(next);
+        camera.key_wanted |=
+            connection.client.events.drain(..).any(|e| matches!(e, ClientEvent::KeyFrameWanted { .. }));
+        let next_video =
+            if rates.paced { camera.packets * 1_000_000 / (FRAMES * each) } else { frames_due * 1_000_000 / FRAMES };
+        let next = begun + Duration::from_micros(next_video.min(sounds * 1_000_000 / SOUNDS));
         while clock::now() < next {
-            connection.step(next).await;
+            connection.step(next, |_, _| {}).await;
         }
     }
 }
 
-fn video(connection: &mut Connection, number: u64, zero: Instant) {
-    let (frame, part) = (number / PACKETS, number % PACKETS);
-    let key = frame % KEY_EVERY == 0;
-    // FU-A fragments (RFC 6184 §5.8) of an IDR or a plain slice; only the first byte matters to a server.
-    let kind = if key { 5 } else { 1 };
-    let edge = if part == 0 {
-        0x80
-    } else if part + 1 == PACKETS {
-        0x40
-    } else {
-        0
-    };
-    let mut payload = vec![0x55; PAYLOAD];
-    payload[0] = 0x7c;
-    payload[1] = edge | kind;
-    stamp(&mut payload, zero);
-    connection.client.send(1, (frame * 3_000) as u32, part + 1 == PACKETS, &payload);
+impl Camera {
+    fn send(&mut self, connection: &mut Connection, zero: Instant) {
+        let (frame, part) = (self.packets / self.each, self.packets % self.each);
+        if part == 0 {
+            self.key_frame = frame % KEY_EVERY == 0 || std::mem::take(&mut self.key_wanted);
+        }
+        // FU-A fragments (RFC 6184 §5.8) of an IDR or a plain slice; only the first bytes matter to a server.
+        let kind = if self.key_frame { 5 } else { 1 };
+        let last = part + 1 == self.each;
+        let edge = if part == 0 {
+            0x80
+        } else if last {
+            0x40
+        } else {
+            0
+        };
+        let mut payload = [0x55; PAYLOAD];
+        payload[0] = 0x7c;
+        payload[1] = edge | kind;
+        stamp(&mut payload, zero);
+        connection.client.send(1, (frame * 90_000 / FRAMES) as u32, last, &payload);
+        self.packets += 1;
+    }
+}
+
+impl Rates {
+    /// Packets of 1,041 bytes in each of 30 frames a second.
+    fn packets_a_frame(self) -> u64 {
+        (u64::from(self.kilobits) * 1_000 / (8 * FRAMES * PAYLOAD as u64)).max(1)
+    }
 }
 
 fn stamp(payload: &mut [u8], zero: Instant) {

@@ -1,13 +1,66 @@
 //! What a run measured.
 
 use std::fmt;
+use std::time::Duration;
 
+use hdrhistogram::Histogram;
 use serde::Serialize;
 
 use super::viewer::Figures;
 
 /// Linux counts a process's CPU in hundredths of a second on every architecture it runs Tongke on.
 const TICKS: f64 = 100.0;
+
+/// Delays of a run: in all, and second by second.
+#[derive(Debug, Default)]
+pub(super) struct Delays {
+    begun: Option<Duration>,
+    seconds: Vec<Histogram<u64>>,
+}
+
+/// A delay beyond a minute is not told apart, µs.
+const MOST_US: u64 = 60_000_000;
+
+impl Delays {
+    /// Counting begins at this time of the run.
+    pub(super) fn begin(&mut self, since: Duration) {
+        self.begun = Some(since);
+        self.seconds.clear();
+    }
+
+    /// A packet came at `since` (time of the run) and was `delay` on its way.
+    pub(super) fn note(&mut self, since: Duration, delay: Duration) {
+        let Some(begun) = self.begun else { return };
+        let second = since.saturating_sub(begun).as_secs() as usize;
+        while self.seconds.len() <= second {
+            let Ok(histogram) = Histogram::new_with_bounds(1, MOST_US, 3) else { return };
+            self.seconds.push(histogram);
+        }
+        if let Some(histogram) = self.seconds.get_mut(second) {
+            histogram.saturating_record((delay.as_micros() as u64).max(1));
+        }
+    }
+}
+
+/// How the viewers' joins went.
+#[derive(Debug, Default, Serialize)]
+pub struct Joins {
+    /// Viewers that got their first picture.
+    pub made: usize,
+    /// Joins a full server refused (503, 429), lessons included.
+    pub refused: usize,
+    /// Joins that failed otherwise.
+    pub failed: usize,
+    /// The first failure in words.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub first_failure: Option<String>,
+    /// POST to connected, ms, at 50, 95 and 99 %.
+    pub connected_ms: [f64; 3],
+    /// POST to the first packet of a picture, ms, at 50, 95 and 99 %.
+    pub media_ms: [f64; 3],
+    /// The longest a refusal took, ms.
+    pub slowest_refusal_ms: f64,
+}
 
 /// Figures of a run.
 #[derive(Debug, Default, Serialize)]
@@ -26,85 +79,156 @@ pub struct Report {
     pub delay_p95_ms: f64,
     /// 99 %.
     pub delay_p99_ms: f64,
-    /// POST to connected at the middle, ms.
-    pub join_p50_ms: f64,
-    /// 95 %.
-    pub join_p95_ms: f64,
+    /// Added delay at 99 % in each second, ms.
+    pub delay_p99_by_second_ms: Vec<f64>,
+    /// Joins.
+    pub joins: Joins,
     /// CPU of the server, s.
     pub server_cpu_s: Option<f64>,
+    /// Of it in the server's own code; the rest is the kernel's.
+    pub server_user_s: Option<f64>,
     /// CPU of the server for each packet the viewers got, µs.
     pub server_cpu_us_per_packet: Option<f64>,
+    /// Of it in the server's own code, µs.
+    pub server_user_us_per_packet: Option<f64>,
     /// Resident memory of the server, KiB.
     pub server_memory_kib: Option<u64>,
     /// CPU of this tool, s.
     pub own_cpu_s: f64,
     #[serde(skip)]
-    pub(super) joins_ms: Vec<f64>,
+    pub(super) refusals_ms: Vec<f64>,
     #[serde(skip)]
-    delays_us: Vec<u32>,
+    connected_ms: Vec<f64>,
+    #[serde(skip)]
+    media_ms: Vec<f64>,
 }
 
 impl Report {
     pub(super) fn add(&mut self, figures: &Figures) {
         self.lost += figures.lost();
         self.repaired += figures.repaired;
-        self.delays_us.extend_from_slice(&figures.delays_us);
+        let joined = &figures.joined;
+        self.connected_ms.extend(joined.connected_ms);
+        self.media_ms.extend(joined.media_ms);
+        self.refusals_ms.extend(joined.refused_ms);
+        if joined.media_ms.is_none() && joined.refused_ms.is_none() {
+            self.joins.failed += 1;
+            let why = joined.failed.clone().unwrap_or_else(|| "no picture came".to_owned());
+            self.joins.first_failure.get_or_insert(why);
+        }
     }
 
-    pub(super) fn finish(&mut self) {
-        self.delays_us.sort_unstable();
-        self.joins_ms.sort_by(f64::total_cmp);
-        let delay = |share: f64| at(&self.delays_us, share).map_or(0.0, |us| f64::from(us) / 1_000.0);
-        (self.delay_p50_ms, self.delay_p95_ms, self.delay_p99_ms) = (delay(0.5), delay(0.95), delay(0.99));
-        let join = |share| at(&self.joins_ms, share).unwrap_or_default();
-        (self.join_p50_ms, self.join_p95_ms) = (join(0.5), join(0.95));
+    pub(super) fn note_cpu(
+        &mut self,
+        before: Option<Cpu>,
+        after: Option<Cpu>,
+        own_before: Option<Cpu>,
+        own_after: Option<Cpu>,
+    ) {
         let packets = self.packets.max(1) as f64;
-        self.server_cpu_us_per_packet = self.server_cpu_s.map(|s| s * 1e6 / packets);
+        if let (Some(before), Some(after)) = (before, after) {
+            let (user, all) = (after.user - before.user, after.user + after.system - before.user - before.system);
+            (self.server_cpu_s, self.server_user_s) = (Some(all), Some(user));
+            self.server_cpu_us_per_packet = Some(all * 1e6 / packets);
+            self.server_user_us_per_packet = Some(user * 1e6 / packets);
+        }
+        if let (Some(before), Some(after)) = (own_before, own_after) {
+            self.own_cpu_s = after.user + after.system - before.user - before.system;
+        }
+    }
+
+    pub(super) fn finish(&mut self, delays: &Delays) {
+        let Ok(mut all) = Histogram::<u64>::new_with_bounds(1, MOST_US, 3) else { return };
+        let ms = |us: u64| us as f64 / 1_000.0;
+        for second in &delays.seconds {
+            // Both have the same bounds, so nothing can be out of range.
+            let _ = all.add(second);
+            self.delay_p99_by_second_ms.push(ms(second.value_at_quantile(0.99)));
+        }
+        let delay = |share| ms(all.value_at_quantile(share));
+        (self.delay_p50_ms, self.delay_p95_ms, self.delay_p99_ms) = (delay(0.5), delay(0.95), delay(0.99));
+        self.joins.made = self.media_ms.len();
+        self.joins.refused = self.refusals_ms.len();
+        self.joins.connected_ms = shares(&mut self.connected_ms);
+        self.joins.media_ms = shares(&mut self.media_ms);
+        self.joins.slowest_refusal_ms = self.refusals_ms.iter().copied().fold(0.0, f64::max);
     }
 
     /// Share of packets that never came.
     pub fn loss(&self) -> f64 {
         self.lost as f64 / (self.packets + self.lost).max(1) as f64
     }
+
+    /// Packets a second, all viewers together.
+    pub fn rate(&self) -> f64 {
+        self.packets as f64 / self.seconds.max(0.001)
+    }
 }
 
-fn at<T: Copy>(sorted: &[T], share: f64) -> Option<T> {
-    sorted.get(((sorted.len() as f64 * share) as usize).min(sorted.len().checked_sub(1)?)).copied()
+/// The values at 50, 95 and 99 %.
+fn shares(values: &mut [f64]) -> [f64; 3] {
+    values.sort_by(f64::total_cmp);
+    [0.5, 0.95, 0.99].map(|share| {
+        let last = values.len().saturating_sub(1);
+        values.get(((values.len() as f64 * share) as usize).min(last)).copied().unwrap_or_default()
+    })
+}
+
+/// One character a second, the highest second the tallest.
+fn chart(values: &[f64]) -> String {
+    const BARS: [char; 8] = ['▁', '▂', '▃', '▄', '▅', '▆', '▇', '█'];
+    let most = values.iter().copied().fold(f64::MIN_POSITIVE, f64::max);
+    let bar = |v: &f64| BARS.get(((v / most * 7.0).round() as usize).min(7)).copied().unwrap_or(' ');
+    values.iter().map(bar).collect()
 }
 
 impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        writeln!(
-            f,
-            "{:.1} s, {} packets received ({:.0}/s)",
-            self.seconds,
-            self.packets,
-            self.packets as f64 / self.seconds
-        )?;
+        writeln!(f, "{:.1} s, {} packets received ({:.0}/s)", self.seconds, self.packets, self.rate())?;
         writeln!(f, "lost {} ({:.4} %), repaired {}", self.lost, self.loss() * 100.0, self.repaired)?;
         writeln!(
             f,
             "added delay p50 {:.2} ms, p95 {:.2} ms, p99 {:.2} ms",
             self.delay_p50_ms, self.delay_p95_ms, self.delay_p99_ms
         )?;
-        writeln!(f, "join p50 {:.0} ms, p95 {:.0} ms", self.join_p50_ms, self.join_p95_ms)?;
-        if let (Some(cpu), Some(each)) = (self.server_cpu_s, self.server_cpu_us_per_packet) {
+        let most = self.delay_p99_by_second_ms.iter().copied().fold(0.0, f64::max);
+        writeln!(f, "p99 by second, up to {most:.2} ms: {}", chart(&self.delay_p99_by_second_ms))?;
+        let Joins { made, refused, failed, connected_ms: [c50, c95, c99], media_ms: [m50, m95, m99], .. } = self.joins;
+        writeln!(f, "{made} joined, {refused} refused, {failed} failed")?;
+        if let Some(why) = &self.joins.first_failure {
+            writeln!(f, "first failure: {why}")?;
+        }
+        if refused > 0 {
+            writeln!(f, "slowest refusal {:.0} ms", self.joins.slowest_refusal_ms)?;
+        }
+        writeln!(f, "connected p50 {c50:.0} ms, p95 {c95:.0} ms, p99 {c99:.0} ms")?;
+        writeln!(f, "first picture p50 {m50:.0} ms, p95 {m95:.0} ms, p99 {m99:.0} ms")?;
+        if let (Some(cpu), Some(each), Some(user)) =
+            (self.server_cpu_s, self.server_cpu_us_per_packet, self.server_user_us_per_packet)
+        {
+            let memory = self.server_memory_kib.unwrap_or(0) / 1024;
             writeln!(
                 f,
-                "server {cpu:.2} s CPU, {each:.2} µs per forwarded packet, {} MiB",
-                self.server_memory_kib.unwrap_or(0) / 1024
+                "server {cpu:.2} s CPU, {each:.2} µs per forwarded packet, of it {user:.2} µs its own code, {memory} MiB"
             )?;
         }
         write!(f, "this tool {:.2} s CPU", self.own_cpu_s)
     }
 }
 
+/// CPU time of a process, s.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Cpu {
+    user: f64,
+    system: f64,
+}
+
 /// User and system time of a process, from /proc (proc(5), fields 14 and 15 of `stat`).
-pub(super) fn cpu_seconds(pid: Option<u32>) -> Option<f64> {
+pub(super) fn cpu_of(pid: Option<u32>) -> Option<Cpu> {
     let stat = std::fs::read_to_string(format!("/proc/{}/stat", pid?)).ok()?;
     let fields: Vec<&str> = stat.rsplit_once(')')?.1.split_whitespace().collect();
-    let ticks = |n: usize| fields.get(n)?.parse::<f64>().ok();
-    Some((ticks(11)? + ticks(12)?) / TICKS)
+    let ticks = |n: usize| Some(fields.get(n)?.parse::<f64>().ok()? / TICKS);
+    Some(Cpu { user: ticks(11)?, system: ticks(12)? })
 }
 
 /// Resident memory of a process.

@@ -1,33 +1,52 @@
-//! A viewer: counts what came, what never came, and how late it was.
+//! A viewer: joins, then counts what came, what never came, and how late it was.
 
 use std::cell::RefCell;
 use std::collections::HashMap;
 use std::rc::Rc;
 use std::time::{Duration, Instant};
 
-use super::Connection;
+use super::report::Delays;
+use super::{Connection, Joined, LoadError, Shared, Target, connect};
 use crate::media::rtp::Unwrapper;
 use crate::net::clock;
-use crate::peer::ClientEvent;
+use crate::peer::Received;
 
 /// What one viewer saw.
 #[derive(Debug, Default)]
 pub(super) struct Figures {
-    streams: HashMap<u32, Stream>,
-    /// Delays of first arrivals, µs.
-    pub(super) delays_us: Vec<u32>,
+    /// How its join went.
+    pub(super) joined: Joined,
     /// Packets that came as retransmissions.
     pub(super) repaired: u64,
+    streams: HashMap<u32, Stream>,
     counting: bool,
 }
 
+/// Numbers that came, one bit each, from the first that counts.
 #[derive(Debug, Default)]
 struct Stream {
     unwrapper: Unwrapper,
     /// First and last number that count.
     range: Option<(u64, u64)>,
-    seen: std::collections::HashSet<u64>,
+    bits: Vec<u64>,
+    seen: u64,
     open: bool,
+}
+
+impl Stream {
+    /// True for a number that had not come before.
+    fn note(&mut self, offset: u64) -> bool {
+        let (word, bit) = ((offset / 64) as usize, 1u64 << (offset % 64));
+        if self.bits.len() <= word {
+            self.bits.resize(word + 64, 0);
+        }
+        let is_new = self.bits.get(word).is_some_and(|w| w & bit == 0);
+        if is_new {
+            self.bits.iter_mut().skip(word).take(1).for_each(|w| *w |= bit);
+            self.seen += 1;
+        }
+        is_new
+    }
 }
 
 impl Figures {
@@ -52,49 +71,91 @@ impl Figures {
 
     /// Packets of the range so far.
     pub(super) fn received(&self) -> u64 {
-        self.streams.values().map(|s| s.seen.len() as u64).sum()
+        self.streams.values().map(|s| s.seen).sum()
     }
 
     /// Packets that never came.
     pub(super) fn lost(&self) -> u64 {
         let lost = |s: &Stream| {
             let (first, last) = s.range?;
-            Some((last + 1).saturating_sub(first).saturating_sub(s.seen.len() as u64))
+            Some((last + 1).saturating_sub(first).saturating_sub(s.seen))
         };
         self.streams.values().filter_map(lost).sum()
     }
 
-    fn note(&mut self, ssrc: u32, sequence: u16, repaired: bool, delay: Option<Duration>) {
-        let stream = self.streams.entry(ssrc).or_default();
-        let extended = stream.unwrapper.guess(sequence);
+    /// Notes a packet; true when it counts and came by itself, so that its delay counts too.
+    fn note(&mut self, packet: &Received<'_>) -> bool {
+        let stream = self.streams.entry(packet.ssrc).or_default();
+        let extended = stream.unwrapper.guess(packet.sequence);
         stream.unwrapper.accept(extended);
         if !self.counting {
-            return;
+            return false;
         }
-        let Some((first, last)) = stream.range else { return };
+        let Some((first, last)) = stream.range else { return false };
         if extended < first || !stream.open && extended > last {
-            return;
+            return false;
         }
-        if stream.seen.insert(extended) {
-            self.repaired += u64::from(repaired);
-            if let (Some(delay), false) = (delay, repaired) {
-                self.delays_us.push(delay.as_micros().min(u128::from(u32::MAX)) as u32);
-            }
-        }
+        let is_new = stream.note(extended - first);
+        self.repaired += u64::from(is_new && packet.repaired);
+        is_new && !packet.repaired
     }
 }
 
-/// Views for ever.
-pub(super) async fn view(mut connection: Connection, zero: Instant, figures: Rc<RefCell<Figures>>) {
+/// Joins at `at` and views for ever.
+pub(super) async fn view(
+    shared: Rc<Shared>,
+    target: Target,
+    at: Instant,
+    delays: Rc<RefCell<Delays>>,
+    figures: Rc<RefCell<Figures>>,
+) {
+    tokio::time::sleep_until(at.into()).await;
+    let begun = clock::now();
+    let lines = super::viewer_lines();
+    match connect(&shared, &target.whep, &target.token, lines).await {
+        Ok(connection) => {
+            figures.borrow_mut().joined.connected_ms = Some(super::ms_since(begun));
+            watch(connection, begun, shared.zero, &delays, &figures).await;
+        }
+        Err(cause) => figures.borrow_mut().joined.fail(&cause, begun),
+    }
+}
+
+async fn watch(
+    mut connection: Connection,
+    begun: Instant,
+    zero: Instant,
+    delays: &RefCell<Delays>,
+    figures: &RefCell<Figures>,
+) {
     loop {
-        connection.step(clock::now() + Duration::from_millis(20)).await;
-        let now = clock::now().saturating_duration_since(zero);
-        let mut figures = figures.borrow_mut();
-        for event in connection.client.events.drain(..) {
-            let ClientEvent::Packet { ssrc, sequence, repaired, payload, .. } = event else { continue };
-            let sent = payload.get(2..10).and_then(|s| s.first_chunk::<8>()).map(|s| u64::from_be_bytes(*s));
-            let delay = sent.and_then(|s| now.checked_sub(Duration::from_micros(s)));
-            figures.note(ssrc, sequence, repaired, delay);
+        let until = clock::now() + Duration::from_millis(20);
+        connection
+            .step(until, |now, packet| {
+                let mut figures = figures.borrow_mut();
+                // Pictures are long; only they wait for a key frame.
+                if figures.joined.media_ms.is_none() && packet.payload.len() > super::publisher::SOUND {
+                    figures.joined.media_ms = Some(super::ms_since(begun));
+                }
+                if figures.note(&packet)
+                    && let Some(sent) = packet.payload.get(2..10).and_then(|s| s.first_chunk::<8>())
+                {
+                    let since = now.saturating_duration_since(zero);
+                    if let Some(delay) = since.checked_sub(Duration::from_micros(u64::from_be_bytes(*sent))) {
+                        delays.borrow_mut().note(since, delay);
+                    }
+                }
+            })
+            .await;
+    }
+}
+
+impl Joined {
+    /// Notes why the join did not succeed.
+    pub(super) fn fail(&mut self, cause: &LoadError, begun: Instant) {
+        match cause {
+            LoadError::Refused { status: Some(503 | 429), .. } => self.refused_ms = Some(super::ms_since(begun)),
+            other => self.failed = Some(other.to_string()),
         }
     }
 }

@@ -1,10 +1,8 @@
-//! When packets left for a client and what became of them: transport-wide numbers
+//! What became of the packets sent to a client: transport-wide numbers
 //! (draft-holmer-rmcat-transport-wide-cc-extensions-01) on everything that is sent, and the client's feedback on them.
 //!
 //! One number counts all slots and retransmissions of a session, so that the feedback describes the line and not a
-//! stream. Costs eight bytes a packet remembered and nothing else.
-
-use std::time::Instant;
+//! stream. Costs four bytes a packet remembered and nothing else.
 
 /// Packets remembered: two seconds at a thousand packets a second, more than any feedback lags.
 const REMEMBERED: usize = 2_048;
@@ -14,8 +12,6 @@ pub const EXTENSION: usize = 8;
 /// One packet on its way.
 #[derive(Clone, Copy, Debug, Default)]
 struct Departure {
-    /// Since the first departure, µs; turns after 71 minutes.
-    at_us: u32,
     number: u16,
     /// Bytes; 0 is an empty place or one that was reported.
     size: u16,
@@ -44,23 +40,20 @@ pub struct Delivery {
 /// See the module.
 #[derive(Debug, Default)]
 pub struct Departures {
-    epoch: Option<Instant>,
     next: u16,
     places: Vec<Departure>,
 }
 
 impl Departures {
-    /// Numbers a packet of `size` bytes that leaves now.
-    pub fn note(&mut self, now: Instant, size: usize) -> u16 {
-        let epoch = *self.epoch.get_or_insert(now);
+    /// Numbers a packet of `size` bytes.
+    pub fn note(&mut self, size: usize) -> u16 {
         if self.places.is_empty() {
             self.places.resize(REMEMBERED, Departure::default());
         }
         let number = self.next;
         self.next = self.next.wrapping_add(1);
         if let Some(place) = self.places.get_mut(usize::from(number) % REMEMBERED) {
-            let at_us = now.saturating_duration_since(epoch).as_micros() as u32;
-            *place = Departure { at_us, number, size: size.min(usize::from(u16::MAX)) as u16 };
+            *place = Departure { number, size: size.min(usize::from(u16::MAX)) as u16 };
         }
         number
     }
@@ -116,7 +109,7 @@ mod tests {
             (Departures { next: 65_530, ..Departures::default() }, Arrivals::default());
         for i in 0..20u64 {
             let at = t0 + Duration::from_millis(i * 7);
-            let number = departures.note(at, 1_000);
+            let number = departures.note(1_000);
             if i % 5 != 3 {
                 arrivals.note(number, at + Duration::from_millis(40));
             }
@@ -135,7 +128,7 @@ mod tests {
         let mut departures = Departures::default();
         let feedback = Feedback { base: 7, arrivals: vec![Some(0), None] };
         assert_eq!(departures.acknowledge(&feedback), Delivery::default());
-        departures.note(crate::net::clock::now(), 100);
+        departures.note(100);
         assert_eq!(departures.acknowledge(&feedback), Delivery::default());
     }
 

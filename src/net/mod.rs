@@ -5,6 +5,7 @@
 //! [`clock`].
 
 pub mod batch;
+pub mod busy;
 pub mod clock;
 pub mod gather;
 pub mod http;

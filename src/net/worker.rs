@@ -12,6 +12,7 @@ use tokio::sync::mpsc;
 use tongke_signaling::command::{Command, Event};
 use tracing::{error, warn};
 
+use super::busy::{Busy, thread_cpu};
 use super::clock;
 use super::gather::Gather;
 use super::tcp::{Adopted, Connections, TcpEvent};
@@ -80,6 +81,7 @@ pub fn spawn(
                 tcp,
                 out: Outbox::new(),
                 gather: Gather::default(),
+                busy: Busy::default(),
                 events,
                 record,
                 figures: shared,
@@ -100,6 +102,7 @@ struct Driver {
     tcp: Connections,
     out: Outbox,
     gather: Gather,
+    busy: Busy,
     events: mpsc::Sender<Event>,
     record: RecordSink,
     figures: Arc<WorkerFigures>,
@@ -146,6 +149,10 @@ impl Driver {
                 self.sfu.handle_timeout(now, &mut self.out);
             }
             self.flush(now);
+            if self.busy.is_due(now) {
+                let full = self.busy.note(now, thread_cpu());
+                self.sfu.set_full(full);
+            }
         }
     }
 

@@ -33,6 +33,23 @@ const REPORT_INTERVAL: Duration = Duration::from_millis(1_000);
 /// Transport-wide feedback, as a browser sends it at 2 Mbit/s.
 const FEEDBACK_INTERVAL: Duration = Duration::from_millis(100);
 
+/// A packet of one of the server's slots, in place or recovered.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Received<'p> {
+    /// Slot's SSRC.
+    pub ssrc: u32,
+    /// Sequence number.
+    pub sequence: u16,
+    /// RTP time.
+    pub timestamp: u32,
+    /// Marker bit.
+    pub marker: bool,
+    /// True: it came as a retransmission.
+    pub repaired: bool,
+    /// Payload.
+    pub payload: &'p [u8],
+}
+
 /// What happened at a client.
 #[derive(Clone, PartialEq, Debug)]
 pub enum ClientEvent {
@@ -266,8 +283,20 @@ impl Client {
         self.outgoing.extend(self.handshake.outgoing.drain(..).map(|d| d.to_vec()));
     }
 
-    /// Takes a datagram from the server.
+    /// Takes a datagram from the server; packets become events.
     pub fn handle_datagram(&mut self, now: Instant, datagram: &mut [u8]) {
+        let mut events = std::mem::take(&mut self.events);
+        self.take_datagram(now, datagram, |p| {
+            let Received { ssrc, sequence, timestamp, marker, repaired, payload } = p;
+            let payload = payload.to_vec();
+            events.push(ClientEvent::Packet { ssrc, sequence, timestamp, marker, repaired, payload });
+        });
+        events.append(&mut self.events);
+        self.events = events;
+    }
+
+    /// Takes a datagram from the server; a packet is lent to `take` and not copied.
+    pub fn take_datagram(&mut self, now: Instant, datagram: &mut [u8], take: impl FnOnce(Received<'_>)) {
         match datagram {
             [0..=3, ..] => {
                 let mut message = Message::new();
@@ -287,12 +316,12 @@ impl Client {
                 self.flush_handshake();
             }
             [128..=191, 192..=223, ..] => self.handle_rtcp(datagram),
-            [128..=191, ..] => self.handle_rtp(now, datagram),
+            [128..=191, ..] => self.handle_rtp(now, datagram, take),
             _ => {}
         }
     }
 
-    fn handle_rtp(&mut self, now: Instant, datagram: &mut [u8]) {
+    fn handle_rtp(&mut self, now: Instant, datagram: &mut [u8], take: impl FnOnce(Received<'_>)) {
         let Some((opener, _)) = self.keys.as_mut() else { return };
         let Some(header) = Header::parse(datagram) else { return };
         let is_repair = self.repairs.contains_key(&header.ssrc);
@@ -318,13 +347,13 @@ impl Client {
                 stream.recovered(extended);
             }
         }
-        self.events.push(ClientEvent::Packet {
+        take(Received {
             ssrc,
             sequence,
             timestamp: header.timestamp,
             marker: header.marker,
             repaired: is_repair,
-            payload: packet.get(payload).unwrap_or_default().to_vec(),
+            payload: packet.get(payload).unwrap_or_default(),
         });
     }
 

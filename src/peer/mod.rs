@@ -7,5 +7,5 @@ pub mod client;
 pub mod handshake;
 pub mod offer;
 
-pub use client::{Client, ClientEvent};
+pub use client::{Client, ClientEvent, Received};
 pub use offer::{OfferLine, write_offer};

@@ -21,8 +21,6 @@ pub struct Forward<'p> {
     pub codec: Codec,
     /// When it was captured, on the server's clock.
     pub captured: Instant,
-    /// Now.
-    pub now: Instant,
 }
 
 impl Peer {
@@ -37,7 +35,7 @@ impl Peer {
         let start = lane.bytes.len();
         let sequence = numbers.sequence as u16;
         write_header(&mut lane.bytes, kept.marker, shown.payload_type, sequence, numbers.timestamp, slot.ssrc);
-        let header = number(&mut self.departures, slot, packet.now, kept, &mut lane.bytes, start);
+        let header = number(&mut self.departures, slot, kept, &mut lane.bytes, start);
         lane.bytes.extend_from_slice(&kept.payload);
         if sealer.seal_rtp(&mut lane.bytes, start, header, numbers.sequence) {
             self.counters.bytes_down += (lane.bytes.len() - start) as u64;
@@ -54,7 +52,6 @@ impl Peer {
         &mut self,
         slot: usize,
         sequence: u16,
-        now: Instant,
         find: impl Fn(&Sent) -> Option<&'r Kept>,
         out: &mut Outbox,
     ) {
@@ -82,7 +79,7 @@ impl Peer {
                 sent.out
             }
         };
-        let header = number(&mut self.departures, slot, now, kept, &mut lane.bytes, start);
+        let header = number(&mut self.departures, slot, kept, &mut lane.bytes, start);
         if sent.shown.rtx.is_some() {
             lane.bytes.extend_from_slice(&sequence.to_be_bytes());
         }
@@ -190,16 +187,9 @@ impl Peer {
 
 /// Gives the packet whose fixed header was just written its transport-wide number, where the slot has one; tells the
 /// length of the whole header.
-fn number(
-    departures: &mut Departures,
-    slot: &SendSlot,
-    now: Instant,
-    kept: &Kept,
-    bytes: &mut Vec<u8>,
-    start: usize,
-) -> usize {
+fn number(departures: &mut Departures, slot: &SendSlot, kept: &Kept, bytes: &mut Vec<u8>, start: usize) -> usize {
     let Some(id) = slot.transport_cc else { return FIXED_HEADER };
-    let number = departures.note(now, FIXED_HEADER + EXTENSION + kept.payload.len());
+    let number = departures.note(FIXED_HEADER + EXTENSION + kept.payload.len());
     if let Some(first) = bytes.get_mut(start) {
         *first |= 0x10;
     }

@@ -76,7 +76,8 @@ fn join(
 ) -> Result<(), Refusal> {
     let room_key = *sfu.lessons.get(&lesson).ok_or(Refusal::Unknown)?;
     let room = sfu.rooms.get_mut(room_key).ok_or(Refusal::Unknown)?;
-    if sfu.peers.len() >= sfu.config.max_sessions {
+    let comes_back = room.peers.iter().filter_map(|p| sfu.peers.get(*p)).any(|p| p.seat == who.1);
+    if sfu.peers.len() >= sfu.config.max_sessions || sfu.full && !sfu.peers.is_empty() && !comes_back {
         return Err(Refusal::Full);
     }
     if sfu.sessions.contains_key(&who.0) {

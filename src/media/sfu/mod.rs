@@ -60,6 +60,7 @@ pub struct Sfu {
     by_path: HashMap<Path, PeerKey>,
     by_ufrag: HashMap<String, PeerKey>,
     serials: u64,
+    full: bool,
     timers: Timers,
     /// What was dropped.
     pub drops: Drops,
@@ -79,6 +80,7 @@ impl Sfu {
             by_path: HashMap::new(),
             by_ufrag: HashMap::new(),
             serials: 0,
+            full: false,
             timers: Timers::default(),
             drops: Drops::default(),
         }
@@ -109,6 +111,11 @@ impl Sfu {
     /// When `handle_timeout` wants to be called next; `None` while there is no session.
     pub fn next_timeout(&self) -> Option<Instant> {
         (!self.peers.is_empty()).then(|| self.timers.next()).flatten()
+    }
+
+    /// The core is used up: newcomers are refused, those who come back to a seat they hold are not.
+    pub fn set_full(&mut self, full: bool) {
+        self.full = full;
     }
 
     /// Sessions held.
@@ -211,7 +218,6 @@ impl Sfu {
                         peer.repeat(
                             slot,
                             sequence,
-                            now,
                             |sent| {
                                 let track = tracks.get(sent.shown.track)?;
                                 track.layer(sent.shown.layer, sent.shown.generation)?.ring.find(sent.sequence)

@@ -1,7 +1,5 @@
 //! AEAD_AES_128_GCM for SRTP and SRTCP (RFC 7714), in place with `ring`.
 
-use std::collections::HashMap;
-
 use ring::aead::{AES_128_GCM, Aad, LessSafeKey, Nonce, Tag, UnboundKey};
 use rtc_crypto::{BlockCipherAlgorithm, RTCCryptoProvider};
 
@@ -86,24 +84,43 @@ fn rtcp_aad(header: &[u8], word: u32) -> Option<[u8; 12]> {
 /// See [`super::Opener`].
 pub struct Opener {
     keys: Keys,
-    rtp: HashMap<u32, Replay>,
-    rtcp: HashMap<u32, Replay>,
+    rtp: Windows,
+    rtcp: Windows,
+}
+
+/// Replay windows by SSRC. A client has a dozen at most, so a list is searched sooner than a hash is made.
+#[derive(Default)]
+struct Windows(Vec<(u32, Replay)>);
+
+impl Windows {
+    /// The window of this SSRC; a new one where it is unknown and another may be had.
+    fn window(&self, ssrc: u32) -> Result<Replay, Refused> {
+        match self.0.iter().find(|(s, _)| *s == ssrc) {
+            Some((_, window)) => Ok(*window),
+            None if self.0.len() < MAX_SSRCS => Ok(Replay::default()),
+            None => Err(Refused::TooManySsrcs),
+        }
+    }
+
+    /// Keeps the window after a packet proved authentic.
+    fn keep(&mut self, ssrc: u32, window: Replay) {
+        match self.0.iter_mut().find(|(s, _)| *s == ssrc) {
+            Some((_, kept)) => *kept = window,
+            None => self.0.push((ssrc, window)),
+        }
+    }
 }
 
 impl Opener {
     pub(super) fn new(key: &[u8], salt: &[u8], provider: &dyn RTCCryptoProvider) -> Option<Self> {
-        Some(Self { keys: Keys::new(key, salt, provider)?, rtp: HashMap::new(), rtcp: HashMap::new() })
+        Some(Self { keys: Keys::new(key, salt, provider)?, rtp: Windows::default(), rtcp: Windows::default() })
     }
 
     pub(super) fn open_rtp(&mut self, packet: &mut [u8], header: &Header, index: u64) -> Result<usize, Refused> {
         if packet.len() < header.length + TAG {
             return Err(Refused::Malformed);
         }
-        let known = self.rtp.get(&header.ssrc).copied();
-        if known.is_none() && self.rtp.len() >= MAX_SSRCS {
-            return Err(Refused::TooManySsrcs);
-        }
-        let mut replay = known.unwrap_or_default();
+        let mut replay = self.rtp.window(header.ssrc)?;
         if !replay.is_new(index) {
             return Err(Refused::Replayed);
         }
@@ -111,7 +128,7 @@ impl Opener {
         let (aad, sealed) = packet.split_at_mut(header.length);
         self.keys.rtp.open_in_place(nonce, Aad::from(&*aad), sealed).map_err(|_| Refused::Forged)?;
         replay.note(index);
-        self.rtp.insert(header.ssrc, replay);
+        self.rtp.keep(header.ssrc, replay);
         Ok(packet.len() - TAG)
     }
 
@@ -130,11 +147,7 @@ impl Opener {
             .and_then(|s| s.first_chunk::<4>())
             .map(|s| u32::from_be_bytes(*s))
             .ok_or(Refused::Malformed)?;
-        let known = self.rtcp.get(&ssrc).copied();
-        if known.is_none() && self.rtcp.len() >= MAX_SSRCS {
-            return Err(Refused::TooManySsrcs);
-        }
-        let mut replay = known.unwrap_or_default();
+        let mut replay = self.rtcp.window(ssrc)?;
         if !replay.is_new(u64::from(index)) {
             return Err(Refused::Replayed);
         }
@@ -143,7 +156,7 @@ impl Opener {
         let sealed = packet.get_mut(RTCP_HEADER..len - 4).ok_or(Refused::Malformed)?;
         self.keys.rtcp.open_in_place(nonce, Aad::from(aad), sealed).map_err(|_| Refused::Forged)?;
         replay.note(u64::from(index));
-        self.rtcp.insert(ssrc, replay);
+        self.rtcp.keep(ssrc, replay);
         Ok(len - 4 - TAG)
     }
 }

@@ -291,3 +291,28 @@ fn the_recorder_gets_each_packet_once_and_from_a_key_frame_on() {
     println!("recorded {}", w.recorded);
     assert!((370..=400).contains(&w.recorded), "{}", w.recorded);
 }
+
+#[test]
+fn a_full_core_refuses_newcomers_and_lets_those_come_back_who_were_there() {
+    let mut w = pair(11, Profile::AeadAes128Gcm);
+    w.sfu.set_full(true);
+    let offer = w.client(2).offer();
+    let join = |w: &mut World, n: u16| {
+        let session = SessionId(Uuid::from_u128(900 + u128::from(n)));
+        let (seat, offer) = (seat(n), offer.clone());
+        w.events.clear();
+        w.command(Command::Join { lesson: LESSON, session, seat, role: SessionRole::Whep, offer });
+        w.events.iter().find_map(|e| match e {
+            Event::Answered { .. } => Some(true),
+            Event::Refused { refusal: Refusal::Full, .. } => Some(false),
+            _ => None,
+        })
+    };
+    assert_eq!(join(&mut w, 3), Some(false));
+    assert_eq!(join(&mut w, 2), Some(true));
+    play(&mut w, 1, 0, 30);
+    w.run(Duration::from_millis(100));
+    assert!(received(&w.take(2)).len() >= 25 * 4, "who was there goes on");
+    w.sfu.set_full(false);
+    assert_eq!(join(&mut w, 3), Some(true));
+}

@@ -1,5 +1,6 @@
 //! The packet path allocates nothing: counted, for one publisher and ten receivers.
 
+#[path = "../benches/stage/mod.rs"]
 mod stage;
 
 use stage::{BATCH, Stage};

@@ -1,0 +1,172 @@
+// The same load on Tongke and on Janus (Debian's package) in turn, in one run; prints medians and their ratio.
+//
+//   node tests/peers/run.mjs                     CPU per forwarded packet, 10 × 10 and 1 × 100, bursts and paced
+//   node tests/peers/run.mjs --limit             also the most that each carries on one core (minutes)
+//   node tests/peers/run.mjs --runs 5 --seconds 8 --tongke target/release/tongke
+//
+// Needs root, iproute2, util-linux and the Debian packages `janus` and `strace`. Server and load have a core each and
+// sit in a network namespace of their own, because Janus gathers no loopback candidate: it is reached at an address of
+// a veth pair, which the kernel delivers over loopback as it does Tongke's.
+import { execFileSync, spawn, spawnSync } from 'node:child_process';
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { cpus, tmpdir } from 'node:os';
+import { dirname, join, resolve } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { parseArgs } from 'node:util';
+import { startJanus } from './janus.mjs';
+
+const HERE = dirname(fileURLToPath(import.meta.url));
+const ADDRESS = '10.99.0.1';
+const PORTS = [7001, 7002];
+const SHAPES = [[10, 10], [1, 100]];
+const LIMIT_LESSONS = 300;
+
+const { values: options } = parseArgs({
+  options: {
+    runs: { type: 'string', default: '5' },
+    seconds: { type: 'string', default: '8' },
+    tongke: { type: 'string', default: join(HERE, '../../target/release/tongke') },
+    limit: { type: 'boolean', default: false },
+  },
+});
+const TONGKE = resolve(options.tongke);
+const runs = Number(options.runs);
+
+/** Runs this program again inside a namespace of its own, and takes that away afterwards. */
+function inNamespace() {
+  const name = `tongke-peers-${process.pid}`;
+  const ip = (...args) => execFileSync('ip', args, { stdio: ['ignore', 'ignore', 'inherit'] });
+  ip('netns', 'add', name);
+  try {
+    ip('-n', name, 'link', 'set', 'lo', 'up');
+    ip('-n', name, 'link', 'add', 'peers0', 'type', 'veth', 'peer', 'name', 'peers1');
+    ip('-n', name, 'addr', 'add', `${ADDRESS}/24`, 'dev', 'peers0');
+    for (const end of ['peers0', 'peers1']) ip('-n', name, 'link', 'set', end, 'up');
+    const inside = ['netns', 'exec', name, process.execPath, ...process.argv.slice(1)];
+    return spawnSync('ip', inside, { stdio: 'inherit', env: { ...process.env, TONGKE_PEERS_INSIDE: '1' } }).status ?? 1;
+  } finally {
+    ip('netns', 'del', name);
+  }
+}
+
+async function startTongke({ rooms, recorded }) {
+  const folder = mkdtempSync(join(tmpdir(), 'tongke-peers-'));
+  // Before its bell a lesson is held but not recorded.
+  const bell = recorded ? ['--minutes', '60'] : ['--starts-in', '3000', '--admits-before', '3600'];
+  const args = ['-c', '0', TONGKE, 'demo', '--json', '--port', '0', '--lessons', String(rooms), ...bell];
+  const child = spawn('taskset', args, { stdio: ['ignore', 'pipe', 'ignore'] });
+  let said = '';
+  child.stdout.on('data', (bytes) => { said += bytes; });
+  const ended = new Promise((done) => child.on('close', done));
+  for (let tries = 0; !said.includes('\n'); tries += 1) {
+    if (child.exitCode !== null || tries > 600) throw new Error('tongke does not serve');
+    await new Promise((done) => setTimeout(done, 100));
+  }
+  const list = join(folder, 'demo.json');
+  writeFileSync(list, said);
+  return {
+    pid: JSON.parse(said).pid,
+    where: ['--demo', list],
+    async stop() {
+      child.kill('SIGTERM');
+      await ended;
+      rmSync(folder, { recursive: true, force: true });
+    },
+  };
+}
+
+async function startPeer({ rooms }) {
+  const janus = await startJanus({ rooms, address: ADDRESS, ports: PORTS, command: ['taskset', '-c', '0'] });
+  return { ...janus, where: ['--whip', janus.whip, '--whep', janus.whep] };
+}
+
+const SERVERS = {
+  janus: startPeer,
+  tongke: (plan) => startTongke({ ...plan, recorded: false }),
+  'tongke, recording': (plan) => startTongke({ ...plan, recorded: true }),
+};
+
+async function load(server, args) {
+  const child = spawn('taskset', ['-c', '1', TONGKE, 'load', '--json', '--pid', String(server.pid), ...server.where, ...args], {
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
+  let out = '';
+  let said = '';
+  child.stdout.on('data', (bytes) => { out += bytes; });
+  child.stderr.on('data', (bytes) => { said += bytes; });
+  const code = await new Promise((done) => child.on('close', done));
+  if (code !== 0) throw new Error(`tongke load: ${said.slice(-500)}`);
+  return JSON.parse(out);
+}
+
+/** System calls of the server while `seconds` pass, by strace, which slows it but does not change what it calls. */
+function callsOf(pid, seconds) {
+  const folder = mkdtempSync(join(tmpdir(), 'tongke-calls-'));
+  const file = join(folder, 'calls');
+  spawnSync('timeout', ['-s', 'INT', String(seconds), 'strace', '-f', '-c', '-o', file, '-p', String(pid)]);
+  const total = existsSync(file) ? /^100\.00\s+\S+\s+(?:\S+\s+)?(\d+)/m.exec(readFileSync(file, 'utf8')) : null;
+  rmSync(folder, { recursive: true, force: true });
+  return total ? Number(total[1]) : NaN;
+}
+
+const median = (values) => [...values].sort((a, b) => a - b)[values.length >> 1];
+
+async function cpu() {
+  console.log('| shape | server | µs a packet | own code | calls a packet | delay p50 / p99, ms | lost | against Janus |');
+  console.log('|---|---|---|---|---|---|---|---|');
+  for (const [lessons, receivers] of SHAPES) {
+    for (const paced of [false, true]) {
+      const args = ['--lessons', String(lessons), '--receivers', String(receivers), ...(paced ? ['--paced'] : [])];
+      const seen = Object.fromEntries(Object.keys(SERVERS).map((name) => [name, []]));
+      const calls = {};
+      for (let run = 0; run < runs; run += 1) {
+        for (const [name, start] of Object.entries(SERVERS)) {
+          const server = await start({ rooms: lessons });
+          try {
+            seen[name].push(await load(server, [...args, '--seconds', options.seconds]));
+            if (run === 0) {
+              const traced = load(server, [...args, '--seconds', '5']);
+              // Its joins and its settling take about three seconds.
+              await new Promise((done) => setTimeout(done, 3500));
+              calls[name] = callsOf(server.pid, 2) / (lessons * receivers * 290 * 2);
+              await traced;
+            }
+          } finally {
+            await server.stop();
+          }
+        }
+      }
+      const of = (name, key) => median(seen[name].map((report) => report[key]));
+      for (const name of Object.keys(SERVERS)) {
+        const each = of(name, 'server_cpu_us_per_packet');
+        console.log(`| ${lessons} × ${receivers}${paced ? ' paced' : ''} | ${name} | ${each.toFixed(2)} | ` +
+          `${of(name, 'server_user_us_per_packet').toFixed(2)} | ${calls[name].toFixed(2)} | ` +
+          `${of(name, 'delay_p50_ms').toFixed(2)} / ${of(name, 'delay_p99_ms').toFixed(2)} | ` +
+          `${seen[name].reduce((all, report) => all + report.lost, 0)} | ` +
+          `${(each / of('janus', 'server_cpu_us_per_packet')).toFixed(3)} |`);
+      }
+    }
+  }
+}
+
+async function limits() {
+  console.log('\n| most on one core, loss < 0.1 %, p99 < 50 ms | server | packets/s | lessons × 10 |\n|---|---|---|---|');
+  for (const paced of [false, true]) {
+    for (const name of ['janus', 'tongke']) {
+      const server = await SERVERS[name]({ rooms: LIMIT_LESSONS });
+      try {
+        const best = await load(server, ['--lessons', String(LIMIT_LESSONS), '--receivers', '10', '--seconds', '5', '--find-limit',
+          ...(paced ? ['--paced'] : [])]);
+        const rate = best.report.packets / best.report.seconds;
+        console.log(`| ${paced ? 'paced' : 'bursts'} | ${name} | ${Math.round(rate)} | ${best.lessons} |`);
+      } finally {
+        await server.stop();
+      }
+    }
+  }
+}
+
+if (process.env.TONGKE_PEERS_INSIDE !== '1') process.exit(inNamespace());
+console.log(`${cpus()[0].model}, ${cpus().length} cores; ${runs} runs of ${options.seconds} s each, medians\n`);
+await cpu();
+if (options.limit) await limits();
