@@ -1,7 +1,6 @@
 //! Which lessons to load, and how they are asked for.
 
 use std::path::{Path, PathBuf};
-use std::time::{SystemTime, UNIX_EPOCH};
 
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
@@ -61,6 +60,10 @@ pub fn from_tongke(base: &str, sign_in: Option<SignIn>) -> Result<Vec<Target>, L
         admin: SignIn,
     }
     #[derive(Deserialize)]
+    struct Clock {
+        now_ms: i64,
+    }
+    #[derive(Deserialize)]
     struct Listed {
         items: Vec<Open>,
     }
@@ -90,7 +93,7 @@ pub fn from_tongke(base: &str, sign_in: Option<SignIn>) -> Result<Vec<Target>, L
         .get("set-cookie")
         .and_then(|c| c.to_str().ok()?.split(';').next().map(str::to_owned))
         .ok_or_else(|| LoadError::Lessons { from: login.clone(), why: "no session came back".to_owned() })?;
-    let now_ms = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |d| d.as_millis() as i64);
+    let now_ms = ask::<Clock>(&agent, &format!("{base}/api/clock"))?.now_ms;
     let (from, to) = (now_ms - AROUND_MS, now_ms + AROUND_MS);
     let list = format!("{base}/api/lessons?from_ms={from}&to_ms={to}&per_page=500");
     let listed: Listed = read(&list, agent.get(&list).header("cookie", &cookie).call())?;

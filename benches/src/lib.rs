@@ -23,7 +23,7 @@ use tongke_signaling::command::{
 use uuid::Uuid;
 
 /// Packets of one measured batch: one second of a teacher's camera and microphone.
-pub(crate) const BATCH: usize = 290;
+pub const BATCH: usize = 290;
 /// Video payload, bytes: 240 packets/s of it are 2 Mbit/s.
 const PICTURE: usize = 1_041;
 /// Sound payload, bytes.
@@ -33,7 +33,7 @@ const LESSON: LessonId = LessonId(Uuid::from_u128(1));
 const TEACHER: SeatId = SeatId(Uuid::from_u128(2));
 
 /// See the module.
-pub(crate) struct Stage {
+pub struct Stage {
     sfu: Sfu,
     out: Outbox,
     now: Instant,
@@ -48,7 +48,7 @@ fn path(port: u16) -> Path {
 
 impl Stage {
     /// A lesson whose media flows. `recorded`: the recorder gets everything as well.
-    pub(crate) fn new(viewers: u16, profile: Profile, recorded: bool) -> Self {
+    pub fn new(viewers: u16, profile: Profile, recorded: bool) -> Self {
         let provider: Arc<dyn RTCCryptoProvider> = Arc::new(RingProvider::new());
         let pem = Identity::generate_pem(&provider).expect("certificate");
         let config = SfuConfig {
@@ -158,7 +158,7 @@ impl Stage {
     }
 
     /// One second of the publisher's datagrams, sealed; a key frame each second.
-    pub(crate) fn batch(&mut self) -> Vec<Vec<u8>> {
+    pub fn batch(&mut self) -> Vec<Vec<u8>> {
         for frame in 0..30u64 {
             let head: u8 = if frame == 0 { 0x67 } else { 0x61 };
             for part in 0..8 {
@@ -178,7 +178,7 @@ impl Stage {
 
     /// What is measured: datagrams in, sealed datagrams out. Gives how many came out.
     #[inline(never)]
-    pub(crate) fn forward(&mut self, batch: &mut [Vec<u8>]) -> usize {
+    pub fn forward(&mut self, batch: &mut [Vec<u8>]) -> usize {
         let mut sent = 0;
         for datagram in batch {
             self.sfu.handle_datagram(self.now, path(1), datagram, &mut self.out);
@@ -189,7 +189,7 @@ impl Stage {
     }
 
     /// Forgets what came out besides datagrams, as the driver does; lets a second pass.
-    pub(crate) fn clear(&mut self) {
+    pub fn clear(&mut self) {
         self.out.clear_lanes();
         self.out.record.bytes.clear();
         self.out.record.packets.clear();
@@ -198,7 +198,7 @@ impl Stage {
     }
 
     /// A second passes: limits are refilled, reports and feedback go out.
-    pub(crate) fn second(&mut self) {
+    pub fn second(&mut self) {
         self.now += Duration::from_secs(1);
         self.sfu.handle_timeout(self.now, &mut self.out);
         self.clear();

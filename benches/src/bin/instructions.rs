@@ -1,9 +1,7 @@
 //! One second of one publisher to some viewers, under callgrind: `benches/instructions.mjs` runs and reads it.
 
-mod stage;
-
-use stage::{BATCH, Stage};
 use tongke::media::srtp::Profile;
+use tongke_benches::{BATCH, Stage};
 
 /// What callgrind counts.
 #[inline(never)]

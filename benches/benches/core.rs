@@ -1,16 +1,14 @@
 //! The core alone: datagrams of one publisher in, sealed datagrams of all viewers out; no socket, no thread.
-//! `cargo bench --bench core`; throughput is in forwarded packets.
+//! `cargo bench -p tongke-benches`; throughput is in forwarded packets.
 
 #![expect(missing_docs, reason = "criterion's macro makes a public function")]
-
-mod stage;
 
 use std::time::Duration;
 
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
-use stage::{BATCH, Stage};
 use tongke::media::srtp::Profile;
 use tongke::net::clock;
+use tongke_benches::{BATCH, Stage};
 
 fn forwarding(c: &mut Criterion) {
     let mut group = c.benchmark_group("forward");

@@ -1,10 +1,9 @@
 //! The packet path allocates nothing: counted, for one publisher and ten receivers.
 
-#[path = "../benches/stage/mod.rs"]
-mod stage;
+#![expect(clippy::print_stdout, reason = "says what it counted")]
 
-use stage::{BATCH, Stage};
 use tongke::media::srtp::Profile;
+use tongke_benches::{BATCH, Stage};
 
 /// Allocations while one second is forwarded, once everything that grows has grown.
 fn count(profile: Profile, recorded: bool) -> u64 {
