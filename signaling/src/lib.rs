@@ -3,7 +3,7 @@
 //! Knows nothing of RTP, UDP or MP4, and never parses SDP.
 //!
 //! Reading order: [`command`] (the values exchanged with the media plane), [`model`] and [`schema`] (the words of the
-//! district and of the API), [`messages`] (the event stream), [`scheduler`] and [`stage`] (the rules, pure),
+//! district and of the API), [`messages`] (the event stream), [`calendar`] (the term's lessons, pure), [`scheduler`] and [`stage`] (the rules, pure),
 //! [`lesson`] (a running lesson, pure), `floor`, `office` and `bells` (what drives them), `joining` and `pump` (to
 //! and from the media plane), [`hub`] (open pages), [`store`] (SQL), [`auth`] and [`secret`] (who asks), [`api`] (the
 //! HTTP API; its `table` says who may call what), [`demo`] (making things without HTTP).
@@ -11,6 +11,7 @@
 pub mod api;
 pub mod auth;
 mod bells;
+pub mod calendar;
 pub mod clock;
 pub mod command;
 pub mod config;
