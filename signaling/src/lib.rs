@@ -4,10 +4,12 @@
 //!
 //! Reading order: [`command`] (the values exchanged with the media plane), [`model`] and [`schema`] (the words of the
 //! district and of the API), [`messages`] (the event stream), [`calendar`] (the term's lessons, pure), [`scheduler`] and [`stage`] (the rules, pure),
-//! [`lesson`] (a running lesson, pure), `floor`, `office` and `bells` (what drives them), `joining` and `pump` (to
+//! [`lesson`] (a running lesson, pure), `almanac` and `planner` (the calendar in memory, and the rows of the coming
+//! lessons), `floor`, `office` and `bells` (what drives them), `joining` and `pump` (to
 //! and from the media plane), [`hub`] (open pages), [`store`] (SQL), [`auth`] and [`secret`] (who asks), [`api`] (the
 //! HTTP API; its `table` says who may call what), [`demo`] (making things without HTTP).
 
+mod almanac;
 pub mod api;
 pub mod auth;
 mod bells;
@@ -24,6 +26,7 @@ pub mod lesson;
 pub mod messages;
 pub mod model;
 mod office;
+mod planner;
 mod pump;
 pub mod scheduler;
 pub mod schema;

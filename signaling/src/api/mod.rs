@@ -2,6 +2,8 @@
 //! served.
 
 mod account;
+mod calendar;
+mod changes;
 mod displays;
 mod door;
 mod events;
@@ -10,6 +12,7 @@ mod library;
 mod places;
 mod sessions;
 mod table;
+mod timetable;
 
 pub use table::{RULES, Rule, Who};
 
@@ -72,6 +75,23 @@ fn routes() -> OpenApiRouter<App> {
         .routes(routes!(lessons::end))
         .routes(routes!(lessons::extend))
         .routes(routes!(lessons::add_token))
+        .routes(routes!(calendar::terms, calendar::add_term))
+        .routes(routes!(calendar::classes, calendar::add_class))
+        .routes(routes!(calendar::bell_tables, calendar::add_bell_table))
+        .routes(routes!(calendar::replace_bell_table, calendar::remove_bell_table))
+        .routes(routes!(calendar::day_rules, calendar::add_day_rules))
+        .routes(routes!(calendar::shift_days))
+        .routes(routes!(calendar::remove_day_rule))
+        .routes(routes!(calendar::plan_pairing))
+        .routes(routes!(timetable::entries, timetable::add_entry))
+        .routes(routes!(timetable::check_entry))
+        .routes(routes!(timetable::free_periods))
+        .routes(routes!(timetable::remove_entry))
+        .routes(routes!(timetable::week))
+        .routes(routes!(changes::changes, changes::add_change))
+        .routes(routes!(changes::check_change))
+        .routes(routes!(changes::consent))
+        .routes(routes!(changes::undo_change))
         .routes(routes!(displays::displays, displays::add_display))
         .routes(routes!(displays::display_self))
         .routes(routes!(displays::exchange))

@@ -82,10 +82,14 @@ impl Timetable {
     /// Lessons whose window `[start − lead, end)` meets `[from, to)`; all in epoch seconds. A binary search, so that
     /// asking for a day of a large region costs no more than the answer.
     pub fn due(&self, from_s: i64, to_s: i64, lead_s: i64) -> impl Iterator<Item = &Lesson> {
-        let first = self.lessons.partition_point(|l| l.starts_s <= from_s - DAY_S);
-        let end = self.lessons.partition_point(|l| l.starts_s - lead_s < to_s);
-        let some = self.lessons.get(first..end).unwrap_or_default().iter();
-        some.filter(move |l| l.ends_s > from_s && l.state != LessonState::Cancelled)
+        self.between(from_s, to_s.saturating_add(lead_s)).filter(|l| l.state != LessonState::Cancelled)
+    }
+
+    /// Lessons that meet `[from, to)`, cancelled ones too.
+    pub fn between(&self, from_s: i64, to_s: i64) -> impl Iterator<Item = &Lesson> {
+        let first = self.lessons.partition_point(|l| l.starts_s <= from_s.saturating_sub(DAY_S));
+        let end = self.lessons.partition_point(|l| l.starts_s < to_s);
+        self.lessons.get(first..end).unwrap_or_default().iter().filter(move |l| l.ends_s > from_s)
     }
 
     /// The timetable with some lessons elsewhere.

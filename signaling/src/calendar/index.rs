@@ -117,6 +117,16 @@ impl Index {
         self.0.get(first..end).unwrap_or_default()
     }
 
+    /// All clashes of a lesson of the timetable.
+    pub fn of_lesson(&self, plan: &Plan, timetable: &Timetable, lesson: &Lesson) -> Vec<Clash> {
+        if lesson.state == LessonState::Cancelled {
+            return Vec::new();
+        }
+        let pairing = plan.pairing_of(lesson.name.entry);
+        let candidate = Candidate { pairing, occurrence: lesson.occurrence(), lesson: Some(*lesson) };
+        self.clashes(plan, timetable, &[candidate], &[lesson.name])
+    }
+
     /// All clashes of candidates: with the timetable, but for the lessons they stand for, and among themselves.
     pub fn clashes(
         &self,

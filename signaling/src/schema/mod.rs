@@ -1,6 +1,6 @@
 //! The values of the HTTP API: what requests carry and what answers say. The API description is made from them.
 //!
-//! Here: errors, accounts, places, displays, lists. `lessons`: the timetable. `library`: what is recorded. Messages of
+//! Here: errors, accounts, places, displays, lists. `calendar`: terms, bells, entries, changes. `lessons`: dated lessons. `library`: what is recorded. Messages of
 //! the event stream are in [`crate::messages`].
 
 use crate::command::LessonId;
@@ -18,9 +18,11 @@ macro_rules! values {
     )*};
 }
 
+mod calendar;
 mod lessons;
 mod library;
 
+pub use calendar::*;
 pub use lessons::{
     Clash, Lesson, LessonQuery, LessonRoom, MasterSide, NewLesson, NewPairing, NewToken, Pairing, RuralSide, Today,
     TodayRoom, TokenAnswer, Wall, WallCause, WallLesson,
@@ -51,6 +53,9 @@ values! {
         /// All lessons in the way (code `clash`).
         #[serde(skip_serializing_if = "Option::is_none")]
         clashes: Option<Vec<Clash>>,
+        /// Everything in the way of an entry or a change of the calendar (code `clash`).
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        in_the_way: Option<Vec<PlanClash>>,
     }
     /// The server's clock.
     ClockAnswer {

@@ -3,16 +3,23 @@
 //! Writing transactions begin `IMMEDIATE`: a deferred one that reads first and writes later fails under load with
 //! SQLITE_BUSY, which no timeout heals.
 
+mod calendar;
+mod changes;
 mod displays;
 mod lessons;
 mod library;
 mod people;
 mod places;
+mod planned;
 mod recordings;
 
+pub use calendar::Act;
+pub(crate) use calendar::RuleToWrite;
+pub(crate) use changes::PlanRows;
 pub use displays::{DisplayRow, PairingTry};
 pub(crate) use lessons::{DueRow, codecs_of};
 pub use library::RecordingFacts;
+pub(crate) use planned::{PlannedRow, Wanted};
 pub use recordings::RecordingRow;
 
 use crate::error::Result;

@@ -6,6 +6,7 @@
     reason = "one test binary; its modules share freely, and helpers are tests too"
 )]
 
+mod calendar;
 mod displays;
 mod district;
 mod doors;

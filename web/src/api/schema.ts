@@ -4,6 +4,129 @@
  */
 
 export interface paths {
+    "/api/bell-tables": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Bell tables of a school: the asked one, or one's own. */
+        get: operations["bell_tables"];
+        put?: never;
+        /** Adds a bell table. */
+        post: operations["add_bell_table"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/bell-tables/{table}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        /** Replaces a bell table. */
+        put: operations["replace_bell_table"];
+        post?: never;
+        /** Removes a bell table. */
+        delete: operations["remove_bell_table"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/changes": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Changes of lessons within reach on any side, the newest first. */
+        get: operations["changes"];
+        put?: never;
+        /** Makes a change for all sides, or asks the schools whose consent it needs. */
+        post: operations["add_change"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/changes/check": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** What a change would do. Nothing is written. */
+        post: operations["check_change"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/changes/{change}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /** Takes a change back, or a wish for one: for all sides at once. */
+        delete: operations["undo_change"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/changes/{change}/consent": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Consents to a change for one's schools; with the last consent it holds. */
+        post: operations["consent"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/classes": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Classes within reach. */
+        get: operations["classes"];
+        put?: never;
+        /** Adds a class. */
+        post: operations["add_class"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/clock": {
         parameters: {
             query?: never;
@@ -16,6 +139,58 @@ export interface paths {
         put?: never;
         post?: never;
         delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/day-rules": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Day rules that concern one's schools, by date; of a term if one is given. */
+        get: operations["day_rules"];
+        put?: never;
+        /** Adds day rules, one for each date, all or none. */
+        post: operations["add_day_rules"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/day-rules/shift": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Moves the lessons of some days by n days: writes the rules that do it. */
+        post: operations["shift_days"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/day-rules/{rule}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /** Removes a day rule. */
+        delete: operations["remove_day_rule"];
         options?: never;
         head?: never;
         patch?: never;
@@ -119,6 +294,75 @@ export interface paths {
         post?: never;
         /** Takes a display out: its event stream and its media end at once. */
         delete: operations["revoke"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/entries": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Entries within reach, on either side. */
+        get: operations["entries"];
+        put?: never;
+        /** Adds an entry, or says everything that is in the way. */
+        post: operations["add_entry"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/entries/check": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** What an entry would be: how many lessons, and everything in their way. Nothing is written. */
+        post: operations["check_entry"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/entries/free": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** All periods of the week in the master's bell tables, and which of them are free for all sides of a pairing. */
+        post: operations["free_periods"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/entries/{entry}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /** Removes an entry none of whose lessons was held, planned for these days, or changed. */
+        delete: operations["remove_entry"];
         options?: never;
         head?: never;
         patch?: never;
@@ -434,6 +678,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/pairings/{pairing}/plan": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        /** Says what the calendar knows of a pairing: who assists, which classes, from when to when. */
+        put: operations["plan_pairing"];
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/people": {
         parameters: {
             query?: never;
@@ -488,6 +749,24 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/terms": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Terms, the latest first. */
+        get: operations["terms"];
+        put?: never;
+        /** Adds a term. */
+        post: operations["add_term"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/today": {
         parameters: {
             query?: never;
@@ -514,6 +793,23 @@ export interface paths {
         };
         /** Today's lessons with their health. */
         get: operations["wall"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/week": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** A week of a teacher, class, room or school. A teacher sees the own week only. */
+        get: operations["week"];
         put?: never;
         post?: never;
         delete?: never;
@@ -620,6 +916,47 @@ export interface components {
          * @enum {string}
          */
         Bell: "admit" | "start" | "end" | "extended";
+        /** @description A period 节次. */
+        BellPeriod: {
+            /** @description `08:40`. */
+            end: string;
+            /** @description Name shown. */
+            name?: string | null;
+            /**
+             * Format: int32
+             * @description Number within the day.
+             */
+            no: number;
+            /** @description `08:00`. */
+            start: string;
+        };
+        /** @description A bell table 作息时间表. */
+        BellTable: components["schemas"]["NewBellTable"] & {
+            /** @description Id. */
+            id: components["schemas"]["TableId"];
+        };
+        /** @description A change. */
+        CalendarChange: {
+            /** @description What it does. */
+            act: components["schemas"]["ChangeAct"];
+            /**
+             * Format: int64
+             * @description When.
+             */
+            at_ms: number;
+            /** @description Schools whose consent is missing. */
+            awaits: components["schemas"]["SchoolRef"][];
+            /** @description Id. */
+            id: components["schemas"]["ChangeId"];
+            /** @description Who wished it. */
+            person: components["schemas"]["PersonRef"];
+            /** @description Where it is in its life. */
+            state: components["schemas"]["ChangeState"];
+            /** @description Of which term. */
+            term: components["schemas"]["TermId"];
+            /** @description Why. */
+            why: string;
+        };
         /** @description What a device can do. */
         Capabilities: {
             /**
@@ -640,6 +977,50 @@ export interface components {
              */
             pixels?: number | null;
         };
+        /** @description What a change does. */
+        ChangeAct: {
+            /** @enum {string} */
+            kind: "move";
+            /** @description Which lesson. */
+            lesson: components["schemas"]["LessonNameRef"];
+            /** @description Where to. */
+            to: components["schemas"]["SlotRef"];
+        } | {
+            /** @description One. */
+            a: components["schemas"]["LessonNameRef"];
+            /** @description The other. */
+            b: components["schemas"]["LessonNameRef"];
+            /** @enum {string} */
+            kind: "swap";
+        } | {
+            /** @enum {string} */
+            kind: "substitute";
+            /** @description Which lesson. */
+            lesson: components["schemas"]["LessonNameRef"];
+            /** @description Who. */
+            teacher: components["schemas"]["PersonId"];
+        } | {
+            /** @enum {string} */
+            kind: "cancel";
+            /** @description Which lesson. */
+            lesson: components["schemas"]["LessonNameRef"];
+        };
+        /** @description What a change would do. */
+        ChangeCheck: {
+            /** @description Schools whose consent would be asked for. */
+            asks: components["schemas"]["SchoolRef"][];
+            /** @description Everything in the way. */
+            clashes: components["schemas"]["PlanClash"][];
+            /** @description True if nothing is in the way. */
+            possible: boolean;
+        };
+        /** Format: uuid */
+        ChangeId: string;
+        /**
+         * @description Where a change is in its life.
+         * @enum {string}
+         */
+        ChangeState: "asked" | "made" | "undone";
         /** @description A mark on the player's bar. */
         Chapter: {
             /**
@@ -676,6 +1057,31 @@ export interface components {
             /** @description Name of the person or room. */
             who: string;
         };
+        /** @description A lesson that clashes. */
+        ClashingLesson: {
+            /**
+             * Format: date
+             * @description The date it is on now.
+             */
+            date: string;
+            entry?: components["schemas"]["EntryId"] | null;
+            lesson?: components["schemas"]["LessonId"] | null;
+            /** @description Subject. */
+            subject: string;
+        };
+        /** @description A class. */
+        Class: {
+            /** @description Grade. */
+            grade: string;
+            /** @description Id. */
+            id: components["schemas"]["ClassId"];
+            /** @description Name. */
+            name: string;
+            /** @description Its school. */
+            school: components["schemas"]["SchoolRef"];
+        };
+        /** Format: uuid */
+        ClassId: string;
         /** @description The server's clock. */
         ClockAnswer: {
             /**
@@ -690,6 +1096,30 @@ export interface components {
             code: string;
             /** @description Where it stands. */
             room: components["schemas"]["RoomId"];
+        };
+        /** @description A day rule. */
+        DayRule: {
+            /**
+             * Format: date
+             * @description The date.
+             */
+            date: string;
+            /** @description The group. */
+            group?: string | null;
+            /** @description Id. */
+            id: components["schemas"]["RuleId"];
+            /** @description `holiday` or `runs_as`. */
+            kind: string;
+            school?: components["schemas"]["SchoolId"] | null;
+            /** @description For whom: `region`, `group` or `school`. */
+            scope: string;
+            /** @description The followed week. */
+            week?: Record<string, never> | null;
+            /**
+             * Format: int32
+             * @description The followed weekday.
+             */
+            weekday?: number | null;
         };
         /** @description What a demo's start page shows. */
         Demo: {
@@ -768,6 +1198,28 @@ export interface components {
          * @enum {string}
          */
         DisplayState: "waiting" | "paired" | "expired" | "revoked";
+        /** @description An entry. */
+        Entry: components["schemas"]["NewEntry"] & {
+            /** @description Grade of the pairing. */
+            grade: string;
+            /** @description Id. */
+            id: components["schemas"]["EntryId"];
+            /** @description The master's school. */
+            school: components["schemas"]["SchoolRef"];
+            /** @description Subject of the pairing. */
+            subject: string;
+            /** @description Who teaches. */
+            teacher: components["schemas"]["PersonRef"];
+        };
+        /** @description What an entry would be. */
+        EntryCheck: {
+            /** @description Everything in the way. */
+            clashes: components["schemas"]["PlanClash"][];
+            /** @description How many lessons it would have. */
+            lessons: number;
+        };
+        /** Format: uuid */
+        EntryId: string;
         /** @description Every error's body. */
         ErrorAnswer: {
             /** @description What is wrong. */
@@ -807,10 +1259,21 @@ export interface components {
             fields?: {
                 [key: string]: string;
             } | null;
+            /** @description Everything in the way of an entry or a change of the calendar (code `clash`). */
+            in_the_way?: components["schemas"]["PlanClash"][] | null;
             /** @description Zero-based m-line to blame (code `unfit_offer`). */
             line?: number | null;
             /** @description Plain English for an engineer. */
             message: string;
+        };
+        /** @description Wish for common free periods. */
+        FreePeriodsQuery: {
+            /** @description For which pairing. */
+            pairing: components["schemas"]["PairingId"];
+            /** @description Of which term. */
+            term: components["schemas"]["TermId"];
+            /** @description As of an entry. */
+            weeks: Record<string, never>;
         };
         /** @description A hole in a track. */
         GapRow: {
@@ -826,6 +1289,62 @@ export interface components {
             to_ms: number;
             /** @description Track. */
             track: string;
+        };
+        /** @description A lesson in a week's grid. */
+        GridLesson: {
+            /** @description What is in its way. */
+            clashes: components["schemas"]["PlanClash"][];
+            /**
+             * Format: date
+             * @description The date it is on now.
+             */
+            date: string;
+            /**
+             * Format: int64
+             * @description Last bell.
+             */
+            ends_ms: number;
+            /** @description Its entry. */
+            entry: components["schemas"]["EntryId"];
+            /** @description Grade. */
+            grade: string;
+            /** @description Id. */
+            id: components["schemas"]["LessonId"];
+            /**
+             * Format: date
+             * @description The date the timetable gives it: with the entry its name.
+             */
+            original: string;
+            /** @description The pairing. */
+            pairing: components["schemas"]["PairingId"];
+            /**
+             * Format: int32
+             * @description The period it is in now.
+             */
+            period: number;
+            /** @description The master room, then the rural rooms. */
+            rooms: components["schemas"]["RoomRef"][];
+            /**
+             * Format: int64
+             * @description First bell.
+             */
+            starts_ms: number;
+            /** @description `planned`, `moved` or `cancelled`. */
+            state: string;
+            /** @description Subject. */
+            subject: string;
+            /** @description Who teaches it. */
+            teacher: components["schemas"]["PersonRef"];
+            /**
+             * Format: int32
+             * @description Unit of the syllabus.
+             */
+            unit?: number | null;
+            /**
+             * Format: int32
+             * @description Teaching week.
+             */
+            week: number;
         };
         /** @description A summary of `getStats`. */
         Health: {
@@ -916,6 +1435,16 @@ export interface components {
         };
         /** Format: uuid */
         LessonId: string;
+        /** @description The name of a lesson. */
+        LessonNameRef: {
+            /**
+             * Format: date
+             * @description The date the timetable gives it.
+             */
+            date: string;
+            /** @description Its entry. */
+            entry: components["schemas"]["EntryId"];
+        };
         /** @description A rural room's place in a lesson. */
         LessonRoom: {
             /** @description The class there. */
@@ -1035,6 +1564,66 @@ export interface components {
             room?: components["schemas"]["RoomRef"] | null;
             seat?: components["schemas"]["SeatId"] | null;
         };
+        /** @description What a bell table says. */
+        NewBellTable: {
+            /**
+             * Format: date
+             * @description First day.
+             */
+            from: string;
+            /** @description Name. */
+            name: string;
+            /** @description Its periods; none overlaps another. */
+            periods: components["schemas"]["BellPeriod"][];
+            /** @description Its school. */
+            school: components["schemas"]["SchoolId"];
+            /** @description Beats ordinary tables on its dates. */
+            temporary: boolean;
+            /**
+             * Format: date
+             * @description Last day.
+             */
+            to: string;
+            /** @description Monday 1 … Sunday 7. */
+            weekdays: number[];
+        };
+        /** @description A change 调课 that is wished for. */
+        NewChange: {
+            /** @description What is to be done. */
+            act: components["schemas"]["ChangeAct"];
+            /** @description Of which term. */
+            term: components["schemas"]["TermId"];
+            /** @description Why, for all who read it. */
+            why?: string;
+        };
+        /** @description A new class. */
+        NewClass: {
+            /** @description Grade. */
+            grade: string;
+            /** @description Name. */
+            name: string;
+            /** @description Its school. */
+            school: components["schemas"]["SchoolId"];
+        };
+        /** @description New day rules: one for each date. */
+        NewDayRules: {
+            /** @description The dates. */
+            dates: string[];
+            /** @description The group, for that scope. */
+            group?: string | null;
+            /** @description `holiday` or `runs_as`. */
+            kind: string;
+            school?: components["schemas"]["SchoolId"] | null;
+            /** @description For whom: `region`, `group` or `school`. */
+            scope: string;
+            /** @description The followed week: `own` (if missing), `odd`, `even` or a number. */
+            week?: Record<string, never> | null;
+            /**
+             * Format: int32
+             * @description The followed weekday, for `runs_as`.
+             */
+            weekday?: number | null;
+        };
         /** @description A display that waits to be paired. */
         NewDisplay: {
             /** @description 8 characters of Crockford's alphabet; shown as XXXX-XXXX. */
@@ -1048,6 +1637,25 @@ export interface components {
             id: components["schemas"]["DisplayId"];
             /** @description The device's bearer, good for media once paired. */
             secret: string;
+        };
+        /** @description A line of the weekly timetable 排课. */
+        NewEntry: {
+            /** @description Whose lessons. */
+            pairing: components["schemas"]["PairingId"];
+            /**
+             * Format: int32
+             * @description Period of the master's bell table.
+             */
+            period: number;
+            /** @description Of which term. */
+            term: components["schemas"]["TermId"];
+            /**
+             * Format: int32
+             * @description Monday 1 … Sunday 7.
+             */
+            weekday: number;
+            /** @description `all`, `odd`, `even` or a list of week numbers. */
+            weeks: Record<string, never>;
         };
         /** @description A new lesson. */
         NewLesson: {
@@ -1113,6 +1721,23 @@ export interface components {
             /** @description Name. */
             name: string;
         };
+        /** @description A new term; terms do not overlap. */
+        NewTerm: {
+            /**
+             * Format: date
+             * @description First day.
+             */
+            first_day: string;
+            /**
+             * Format: date
+             * @description Last day.
+             */
+            last_day: string;
+            /** @description Name. */
+            name: string;
+            /** @description IANA name; Asia/Shanghai if missing. */
+            zone?: string | null;
+        };
         /** @description Wish for a lesson's bearer token. */
         NewToken: {
             /** @description What it opens. */
@@ -1174,6 +1799,75 @@ export interface components {
             kind: "snapshot";
         };
         /** @description One page of a list. */
+        Page_CalendarChange: {
+            /** @description The rows. */
+            items: {
+                /** @description What it does. */
+                act: components["schemas"]["ChangeAct"];
+                /**
+                 * Format: int64
+                 * @description When.
+                 */
+                at_ms: number;
+                /** @description Schools whose consent is missing. */
+                awaits: components["schemas"]["SchoolRef"][];
+                /** @description Id. */
+                id: components["schemas"]["ChangeId"];
+                /** @description Who wished it. */
+                person: components["schemas"]["PersonRef"];
+                /** @description Where it is in its life. */
+                state: components["schemas"]["ChangeState"];
+                /** @description Of which term. */
+                term: components["schemas"]["TermId"];
+                /** @description Why. */
+                why: string;
+            }[];
+            /**
+             * Format: int64
+             * @description From 1.
+             */
+            page: number;
+            /**
+             * Format: int64
+             * @description At most 100.
+             */
+            per_page: number;
+            /**
+             * Format: int64
+             * @description Rows on all pages.
+             */
+            total: number;
+        };
+        /** @description One page of a list. */
+        Page_Class: {
+            /** @description The rows. */
+            items: {
+                /** @description Grade. */
+                grade: string;
+                /** @description Id. */
+                id: components["schemas"]["ClassId"];
+                /** @description Name. */
+                name: string;
+                /** @description Its school. */
+                school: components["schemas"]["SchoolRef"];
+            }[];
+            /**
+             * Format: int64
+             * @description From 1.
+             */
+            page: number;
+            /**
+             * Format: int64
+             * @description At most 100.
+             */
+            per_page: number;
+            /**
+             * Format: int64
+             * @description Rows on all pages.
+             */
+            total: number;
+        };
+        /** @description One page of a list. */
         Page_Display: {
             /** @description The rows. */
             items: {
@@ -1191,6 +1885,37 @@ export interface components {
                 /** @description State. */
                 state: components["schemas"]["DisplayState"];
             }[];
+            /**
+             * Format: int64
+             * @description From 1.
+             */
+            page: number;
+            /**
+             * Format: int64
+             * @description At most 100.
+             */
+            per_page: number;
+            /**
+             * Format: int64
+             * @description Rows on all pages.
+             */
+            total: number;
+        };
+        /** @description One page of a list. */
+        Page_Entry: {
+            /** @description The rows. */
+            items: (components["schemas"]["NewEntry"] & {
+                /** @description Grade of the pairing. */
+                grade: string;
+                /** @description Id. */
+                id: components["schemas"]["EntryId"];
+                /** @description The master's school. */
+                school: components["schemas"]["SchoolRef"];
+                /** @description Subject of the pairing. */
+                subject: string;
+                /** @description Who teaches. */
+                teacher: components["schemas"]["PersonRef"];
+            })[];
             /**
              * Format: int64
              * @description From 1.
@@ -1404,6 +2129,26 @@ export interface components {
         };
         /** Format: uuid */
         PairingId: string;
+        /** @description What the calendar knows of a pairing besides its people and rooms. */
+        PairingPlan: {
+            /** @description Who assists. */
+            co_teachers: components["schemas"]["PersonId"][];
+            /**
+             * Format: date
+             * @description First day it is valid; the term's if missing.
+             */
+            from?: string | null;
+            /** @description `county`, `city` or `province`. */
+            level?: string | null;
+            master_class?: components["schemas"]["ClassId"] | null;
+            /** @description The classes in the rural rooms. */
+            rural_classes: components["schemas"]["RoomClass"][];
+            /**
+             * Format: date
+             * @description Last day it is valid.
+             */
+            to?: string | null;
+        };
         /** @description A person who can sign in. */
         Person: {
             /** @description Id. */
@@ -1424,6 +2169,30 @@ export interface components {
             id: components["schemas"]["PersonId"];
             /** @description Name. */
             name: string;
+        };
+        /** @description One reason why lessons cannot be as planned. */
+        PlanClash: {
+            /**
+             * Format: int64
+             * @description Until.
+             */
+            ends_ms: number;
+            /**
+             * @description `teacher`, `co_teacher`, `master_room`, `rural_room`, `class`, `overlap_too_short`, `outside_term`, `holiday` or
+             *     `no_such_period`.
+             */
+            kind: string;
+            /** @description One lesson or two. */
+            lessons: components["schemas"]["ClashingLesson"][];
+            /** @description Its name. */
+            name: string;
+            /**
+             * Format: int64
+             * @description From, epoch milliseconds.
+             */
+            starts_ms: number;
+            /** @description Id of the person, room, class or school. */
+            who: string;
         };
         /**
          * @description How a line does, in a word.
@@ -1501,6 +2270,13 @@ export interface components {
             /** @description Its school. */
             school: components["schemas"]["SchoolRef"];
         };
+        /** @description Which class sits in a room. */
+        RoomClass: {
+            /** @description The class. */
+            class: components["schemas"]["ClassId"];
+            /** @description The room. */
+            room: components["schemas"]["RoomId"];
+        };
         /** @description A classroom's display, if it has one. */
         RoomDisplay: {
             id?: components["schemas"]["DisplayId"] | null;
@@ -1526,6 +2302,8 @@ export interface components {
             /** @description Name. */
             name: string;
         };
+        /** Format: uuid */
+        RuleId: string;
         /** @description A rural room of a pairing. */
         RuralSide: {
             /** @description Kind. */
@@ -1730,6 +2508,45 @@ export interface components {
         };
         /** Format: uuid */
         SessionId: string;
+        /** @description "Shift these days by n": writes the day rules that move their lessons. */
+        ShiftDays: {
+            /**
+             * Format: int32
+             * @description By how many days.
+             */
+            by: number;
+            /**
+             * Format: date
+             * @description First day moved.
+             */
+            from: string;
+            /** @description The group. */
+            group?: string | null;
+            /** @description The school whose days are read; with scope `school` also whose days are moved. */
+            school: components["schemas"]["SchoolId"];
+            /** @description As for a rule. */
+            scope: string;
+            /** @description Of which term. */
+            term: components["schemas"]["TermId"];
+            /**
+             * Format: date
+             * @description Last day moved.
+             */
+            to: string;
+        };
+        /** @description Where a lesson is moved to. */
+        SlotRef: {
+            /**
+             * Format: date
+             * @description The date.
+             */
+            date: string;
+            /**
+             * Format: int32
+             * @description Period of the master's bell table.
+             */
+            period: number;
+        };
         /** @description What one slot of the page shows. */
         SlotView: {
             /** @description Its m-line. */
@@ -1767,6 +2584,29 @@ export interface components {
             /** @description Whose. */
             seat: components["schemas"]["SeatId"];
         };
+        /** Format: uuid */
+        TableId: string;
+        /** @description A term 学期. */
+        Term: {
+            /**
+             * Format: date
+             * @description First day; its week is week 1.
+             */
+            first_day: string;
+            /** @description Id. */
+            id: components["schemas"]["TermId"];
+            /**
+             * Format: date
+             * @description Last day.
+             */
+            last_day: string;
+            /** @description Name. */
+            name: string;
+            /** @description IANA name of the time zone. */
+            zone: string;
+        };
+        /** Format: uuid */
+        TermId: string;
         /** @description Today's lessons of whoever asks. */
         Today: {
             /** @description By start. */
@@ -1837,6 +2677,57 @@ export interface components {
             /** @description `green`, `amber`, `red`, or `grey` when there is nothing to judge. */
             health: string;
         };
+        /** @description A week of a school, class, teacher or room. */
+        Week: {
+            /** @description Its days. */
+            days: components["schemas"]["WeekDay"][];
+            /** @description By start. */
+            lessons: components["schemas"]["GridLesson"][];
+            /**
+             * Format: date
+             * @description Monday.
+             */
+            monday: string;
+            /**
+             * Format: int32
+             * @description Teaching week.
+             */
+            week: number;
+        };
+        /** @description A day of a week's grid. */
+        WeekDay: {
+            /**
+             * Format: date
+             * @description The date.
+             */
+            date: string;
+            /**
+             * Format: int32
+             * @description The weekday it follows; none on a holiday.
+             */
+            follows?: number | null;
+            /** @description The periods of the school's bell table. */
+            periods: components["schemas"]["BellPeriod"][];
+        };
+        /** @description A period of the week. */
+        WeekPeriod: {
+            /** @description Is it free for all sides? */
+            free: boolean;
+            /** @description Kinds of what is in the way, each once. */
+            kinds: string[];
+            /** @description How many lessons a term it would have. */
+            lessons: number;
+            /**
+             * Format: int32
+             * @description Period of the master's bell table.
+             */
+            period: number;
+            /**
+             * Format: int32
+             * @description Monday 1 … Sunday 7.
+             */
+            weekday: number;
+        };
     };
     responses: never;
     parameters: never;
@@ -1846,6 +2737,442 @@ export interface components {
 }
 export type $defs = Record<string, never>;
 export interface operations {
+    bell_tables: {
+        parameters: {
+            query?: {
+                /** @description Only of this term. */
+                term?: components["schemas"]["TermId"];
+                /** @description Only of this school. */
+                school?: components["schemas"]["SchoolId"];
+                /** @description Only of this pairing. */
+                pairing?: components["schemas"]["PairingId"];
+                /** @description From 1. */
+                page?: number;
+                /** @description At most 100; 50 if missing. */
+                per_page?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["BellTable"][];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+        };
+    };
+    add_bell_table: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewBellTable"];
+            };
+        };
+        responses: {
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["BellTable"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description Faults by their place in the table */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+        };
+    };
+    replace_bell_table: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                table: components["schemas"]["TableId"];
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewBellTable"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["BellTable"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+        };
+    };
+    remove_bell_table: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                table: components["schemas"]["TableId"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+        };
+    };
+    changes: {
+        parameters: {
+            query?: {
+                /** @description Only of this term. */
+                term?: components["schemas"]["TermId"];
+                /** @description Only of this school. */
+                school?: components["schemas"]["SchoolId"];
+                /** @description Only of this pairing. */
+                pairing?: components["schemas"]["PairingId"];
+                /** @description From 1. */
+                page?: number;
+                /** @description At most 100; 50 if missing. */
+                per_page?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Page_CalendarChange"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+        };
+    };
+    add_change: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewChange"];
+            };
+        };
+        responses: {
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CalendarChange"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description `clash`, with all reasons in `in_the_way` */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+        };
+    };
+    check_change: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewChange"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ChangeCheck"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+        };
+    };
+    undo_change: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                change: components["schemas"]["ChangeId"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+        };
+    };
+    consent: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                change: components["schemas"]["ChangeId"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CalendarChange"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+        };
+    };
+    classes: {
+        parameters: {
+            query?: {
+                /** @description Only of this term. */
+                term?: components["schemas"]["TermId"];
+                /** @description Only of this school. */
+                school?: components["schemas"]["SchoolId"];
+                /** @description Only of this pairing. */
+                pairing?: components["schemas"]["PairingId"];
+                /** @description From 1. */
+                page?: number;
+                /** @description At most 100; 50 if missing. */
+                per_page?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Page_Class"];
+                };
+            };
+        };
+    };
+    add_class: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewClass"];
+            };
+        };
+        responses: {
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Class"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+        };
+    };
     clock: {
         parameters: {
             query?: never;
@@ -1861,6 +3188,186 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["ClockAnswer"];
+                };
+            };
+        };
+    };
+    day_rules: {
+        parameters: {
+            query?: {
+                /** @description Only of this term. */
+                term?: components["schemas"]["TermId"];
+                /** @description Only of this school. */
+                school?: components["schemas"]["SchoolId"];
+                /** @description Only of this pairing. */
+                pairing?: components["schemas"]["PairingId"];
+                /** @description From 1. */
+                page?: number;
+                /** @description At most 100; 50 if missing. */
+                per_page?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DayRule"][];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+        };
+    };
+    add_day_rules: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewDayRules"];
+            };
+        };
+        responses: {
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description `two_rules`: the scope has one on a date */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+        };
+    };
+    shift_days: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ShiftDays"];
+            };
+        };
+        responses: {
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+        };
+    };
+    remove_day_rule: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                rule: components["schemas"]["RuleId"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
         };
@@ -2069,6 +3576,197 @@ export interface operations {
                 content?: never;
             };
             404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+        };
+    };
+    entries: {
+        parameters: {
+            query?: {
+                /** @description Only of this term. */
+                term?: components["schemas"]["TermId"];
+                /** @description Only of this school. */
+                school?: components["schemas"]["SchoolId"];
+                /** @description Only of this pairing. */
+                pairing?: components["schemas"]["PairingId"];
+                /** @description From 1. */
+                page?: number;
+                /** @description At most 100; 50 if missing. */
+                per_page?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Page_Entry"];
+                };
+            };
+        };
+    };
+    add_entry: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewEntry"];
+            };
+        };
+        responses: {
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Entry"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description `clash`, with all reasons in `in_the_way` */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+        };
+    };
+    check_entry: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewEntry"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["EntryCheck"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+        };
+    };
+    free_periods: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["FreePeriodsQuery"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["WeekPeriod"][];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+        };
+    };
+    remove_entry: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                entry: components["schemas"]["EntryId"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            409: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -2891,6 +4589,45 @@ export interface operations {
             };
         };
     };
+    plan_pairing: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                pairing: components["schemas"]["PairingId"];
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["PairingPlan"];
+            };
+        };
+        responses: {
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+        };
+    };
     people: {
         parameters: {
             query?: {
@@ -3132,6 +4869,64 @@ export interface operations {
             };
         };
     };
+    terms: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Term"][];
+                };
+            };
+        };
+    };
+    add_term: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewTerm"];
+            };
+        };
+        responses: {
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Term"];
+                };
+            };
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+        };
+    };
     today: {
         parameters: {
             query?: never;
@@ -3166,6 +4961,45 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Wall"];
+                };
+            };
+        };
+    };
+    week: {
+        parameters: {
+            query?: {
+                /** @description A day of the week; today if missing. */
+                date?: string;
+                /** @description Of this teacher or co-teacher. */
+                teacher?: components["schemas"]["PersonId"];
+                /** @description Of this class. */
+                class?: components["schemas"]["ClassId"];
+                /** @description Of this room. */
+                room?: components["schemas"]["RoomId"];
+                /** @description Of this school, on either side. */
+                school?: components["schemas"]["SchoolId"];
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Week"];
+                };
+            };
+            /** @description Also where no term has this date */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
         };

@@ -12,7 +12,7 @@ mod timetable;
 
 use super::changes::Refusal;
 use super::expand::Timetable;
-use super::model::{Dates, OVERLAP_MIN_S, Plan, TERM_DAYS_MAX, Term, day_number};
+use super::model::{BellTable, Change, Dates, Entry, OVERLAP_MIN_S, Plan, RuleKind, TERM_DAYS_MAX, Term, day_number};
 use jiff::civil::Date;
 use jiff::tz::TimeZoneDatabase;
 use node::{Node, Reader};
@@ -81,6 +81,40 @@ pub fn read(bytes: &[u8]) -> (Option<Plan>, Vec<Fault>) {
     let plan = plan(&mut reader, &Node::root(&value));
     let refused = reader.faults.iter().any(|f| f.level == Level::Error);
     (plan.filter(|_| !refused), reader.faults)
+}
+
+/// Reads one bell table as plan files have it.
+pub fn bell_table(value: &serde_json::Value) -> Result<BellTable, Vec<Fault>> {
+    let mut reader = Reader::default();
+    let table = school::bell_table(&mut reader, &Node::root(value));
+    alone(reader, table)
+}
+
+/// Reads one entry of a plan.
+pub fn entry(plan: &Plan, value: &serde_json::Value) -> Result<Entry, Vec<Fault>> {
+    let mut reader = Reader::default();
+    let entry = timetable::entry(&mut reader, &Node::root(value), plan);
+    alone(reader, entry)
+}
+
+/// Reads one change of a plan.
+pub fn change(plan: &Plan, value: &serde_json::Value) -> Result<Change, Vec<Fault>> {
+    let mut reader = Reader::default();
+    let change = timetable::change(&mut reader, &Node::root(value), plan);
+    alone(reader, change)
+}
+
+/// Reads the kind of one day rule.
+pub fn rule_kind(value: &serde_json::Value) -> Result<RuleKind, Vec<Fault>> {
+    let mut reader = Reader::default();
+    let kind = school::rule_kind(&mut reader, &Node::root(value));
+    alone(reader, kind)
+}
+
+/// A value that was read by itself: any error refuses it.
+fn alone<T>(reader: Reader, value: Option<T>) -> Result<T, Vec<Fault>> {
+    let refused = reader.faults.iter().any(|f| f.level == Level::Error);
+    value.filter(|_| !refused).ok_or(reader.faults)
 }
 
 const PLAN: &[&str] = &[

@@ -45,7 +45,7 @@ fn bell_tables(r: &mut Reader, school: &Node<'_>) -> Vec<BellTable> {
     tables
 }
 
-fn bell_table(r: &mut Reader, node: &Node<'_>) -> Option<BellTable> {
+pub(super) fn bell_table(r: &mut Reader, node: &Node<'_>) -> Option<BellTable> {
     r.object(node, &["id", "name", "from", "to", "weekdays", "temporary", "periods"])?;
     let name = r.optional(node, "name").and_then(|n| r.text(&n)).unwrap_or_default().to_owned();
     let from = r.field(node, "from").and_then(|n| r.date(&n));
@@ -159,7 +159,7 @@ fn scope(r: &mut Reader, node: &Node<'_>, plan: &Plan) -> Option<Scope> {
     }
 }
 
-fn rule_kind(r: &mut Reader, node: &Node<'_>) -> Option<RuleKind> {
+pub(super) fn rule_kind(r: &mut Reader, node: &Node<'_>) -> Option<RuleKind> {
     let kind = r.field(node, "kind")?;
     match r.text(&kind)? {
         "holiday" => Some(RuleKind::Holiday),

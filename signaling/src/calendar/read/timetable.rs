@@ -113,24 +113,25 @@ fn side(r: &mut Reader, node: &Node<'_>, plan: &Plan, places: &Places) -> Option
 pub(super) fn entries(r: &mut Reader, root: &Node<'_>, plan: &mut Plan) {
     let Some(list) = r.optional(root, "entries") else { return };
     for node in r.list(&list, limit::ENTRIES) {
-        if r.object(&node, &["id", "pairing", "weekday", "period", "weeks"]).is_none() {
-            continue;
-        }
         let id = r.field(&node, "id").and_then(|n| r.id(&n));
-        let pairing = r.field(&node, "pairing").and_then(|n| known(r, &n, &plan.pairing_ids, "pairing"));
-        let weekday = r.field(&node, "weekday").and_then(|n| weekday(r, &n));
-        let period = r.field(&node, "period").and_then(|n| period_no(r, &n));
-        let weeks = r.optional(&node, "weeks").map_or(Some(Weeks::All), |n| weeks(r, &n));
+        let entry = entry(r, &node, plan);
         let Some(id) = id else { continue };
         if plan.entry_ids.number(id).is_some() {
             r.error_in(&node, "id", "used_twice", "another entry has this id");
-            continue;
-        }
-        if let (Some(pairing), Some(weekday), Some(period), Some(weeks)) = (pairing, weekday, period, weeks) {
+        } else if let Some(entry) = entry {
             plan.entry_ids.add(id);
-            plan.entries.push(Entry { pairing, weekday, period, weeks });
+            plan.entries.push(entry);
         }
     }
+}
+
+pub(super) fn entry(r: &mut Reader, node: &Node<'_>, plan: &Plan) -> Option<Entry> {
+    r.object(node, &["id", "term", "pairing", "weekday", "period", "weeks"])?;
+    let pairing = r.field(node, "pairing").and_then(|n| known(r, &n, &plan.pairing_ids, "pairing"));
+    let weekday = r.field(node, "weekday").and_then(|n| weekday(r, &n));
+    let period = r.field(node, "period").and_then(|n| period_no(r, &n));
+    let weeks = r.optional(node, "weeks").map_or(Some(Weeks::All), |n| weeks(r, &n));
+    Some(Entry { pairing: pairing?, weekday: weekday?, period: period?, weeks: weeks? })
 }
 
 fn weeks(r: &mut Reader, node: &Node<'_>) -> Option<Weeks> {
@@ -164,7 +165,7 @@ pub(super) fn changes(r: &mut Reader, root: &Node<'_>, plan: &mut Plan) {
     }
 }
 
-fn change(r: &mut Reader, node: &Node<'_>, plan: &Plan) -> Option<Change> {
+pub(super) fn change(r: &mut Reader, node: &Node<'_>, plan: &Plan) -> Option<Change> {
     r.object(node, &["kind", "lesson", "to", "a", "b", "teacher", "why", "who", "at", "id"])?;
     let kind = r.field(node, "kind")?;
     let name = |r: &mut Reader, field| r.field(node, field).and_then(|n| lesson_name(r, &n, plan));
