@@ -7,6 +7,7 @@ mod changes;
 mod displays;
 mod door;
 mod events;
+mod ledger;
 mod lessons;
 mod library;
 mod places;
@@ -92,6 +93,11 @@ fn routes() -> OpenApiRouter<App> {
         .routes(routes!(changes::check_change))
         .routes(routes!(changes::consent))
         .routes(routes!(changes::undo_change))
+        .routes(routes!(ledger::feeds, ledger::add_feed))
+        .routes(routes!(ledger::remove_feed))
+        .routes(routes!(ledger::calendar))
+        .routes(routes!(ledger::outcomes))
+        .routes(routes!(ledger::month))
         .routes(routes!(displays::displays, displays::add_display))
         .routes(routes!(displays::display_self))
         .routes(routes!(displays::exchange))

@@ -105,6 +105,13 @@ pub const RULES: &[Rule] = &[
     rule("POST", "/api/changes/check", PLANNERS),
     rule("POST", "/api/changes/{change}/consent", PLANNERS),
     rule("DELETE", "/api/changes/{change}", PLANNERS),
+    rule("GET", "/api/feeds", PLANNED),
+    rule("POST", "/api/feeds", PLANNED),
+    rule("DELETE", "/api/feeds/{feed}", PLANNED),
+    // Its credential is in the address.
+    rule("GET", "/api/calendar/{file}", &[Anyone]),
+    rule("GET", "/api/outcomes", PLANNERS),
+    rule("GET", "/api/figures", PLANNERS),
     rule("GET", "/api/displays", ADMINS),
     rule("POST", "/api/displays", &[Anyone]),
     rule("GET", "/api/displays/self", &[Device]),

@@ -19,10 +19,12 @@ macro_rules! values {
 }
 
 mod calendar;
+mod ledger;
 mod lessons;
 mod library;
 
 pub use calendar::*;
+pub use ledger::*;
 pub use lessons::{
     Clash, Lesson, LessonQuery, LessonRoom, MasterSide, NewLesson, NewPairing, NewToken, Pairing, RuralSide, Today,
     TodayRoom, TokenAnswer, Wall, WallCause, WallLesson,

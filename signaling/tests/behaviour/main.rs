@@ -12,6 +12,7 @@ mod district;
 mod doors;
 mod events;
 mod joins;
+mod ledger;
 mod library;
 mod plane;
 mod scheduler;

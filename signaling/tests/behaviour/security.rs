@@ -162,6 +162,7 @@ fn body(d: &District, calendar: &Calendar, path: &str) -> (&'static str, String)
         "/api/entries/free" => json(json!({"term": calendar.term, "pairing": d.facts.pairing, "weeks": "odd"})),
         "/api/changes" | "/api/changes/check" => json(json!({"term": calendar.term,
             "act": {"kind": "cancel", "lesson": {"entry": calendar.entry, "date": "2026-12-08"}}})),
+        "/api/feeds" => json(json!({"kind": "school", "subject": d.facts.city})),
         "/api/displays/confirm" => json(json!({"code": "AAAA-AAAA", "room": d.facts.rooms[1]})),
         "/api/lessons/{lesson}/tokens" => json(json!({"role": "whep"})),
         p if p.ends_with("/{session}") => ("application/trickle-ice-sdpfrag", "a=x".into()),
@@ -230,6 +231,7 @@ async fn what_belongs_to_another_school_does_not_exist() {
                         | "/api/entries/free"
                         | "/api/changes"
                         | "/api/changes/check"
+                        | "/api/feeds"
                 )
             );
         for (who, asker) in &cast.foreign {
@@ -263,6 +265,8 @@ async fn what_belongs_to_another_school_does_not_exist() {
         "/api/entries",
         "/api/changes",
         "/api/week",
+        "/api/feeds",
+        "/api/outcomes",
     ] {
         let text = cast.foreign[0].1.get(path).await.text;
         for id in [

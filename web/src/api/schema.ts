@@ -40,6 +40,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/calendar/{file}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** An iCalendar feed (RFC 5545): the lessons of the running and coming terms. The address is its credential. */
+        get: operations["calendar"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/changes": {
         parameters: {
             query?: never;
@@ -385,6 +402,58 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/feeds": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** One's own feeds, without their secrets. */
+        get: operations["feeds"];
+        put?: never;
+        /** Makes an iCalendar address. Teachers make one of their own lessons, administrators of what is within their reach. */
+        post: operations["add_feed"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/feeds/{feed}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /** Revokes a feed: its address answers 404 from now on. */
+        delete: operations["remove_feed"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/figures": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The month's figures by region, group, school or subject: JSON, CSV or Excel. */
+        get: operations["month"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/lessons": {
         parameters: {
             query?: never;
@@ -652,6 +721,23 @@ export interface paths {
         };
         /** This description. */
         get: operations["description"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/outcomes": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** What became of every planned lesson, with causes. */
+        get: operations["outcomes"];
         put?: never;
         post?: never;
         delete?: never;
@@ -1266,6 +1352,69 @@ export interface components {
             /** @description Plain English for an engineer. */
             message: string;
         };
+        /** @description An iCalendar address; whoever knows it may read the feed until it is revoked. */
+        Feed: {
+            /**
+             * Format: int64
+             * @description When it was made.
+             */
+            created_ms: number;
+            /** @description Id. */
+            id: components["schemas"]["FeedId"];
+            /** @description Whose lessons. */
+            kind: components["schemas"]["Subject"];
+            /** @description Id of the teacher, class, room or school. */
+            subject: string;
+            /** @description Path of the address; shown once, when it is made. */
+            url?: string | null;
+        };
+        /** Format: uuid */
+        FeedId: string;
+        /** @description A month's figures of one group of lessons. */
+        Figure: {
+            /**
+             * Format: int64
+             * @description Cancelled.
+             */
+            cancelled: number;
+            /**
+             * Format: int64
+             * @description All rooms had it.
+             */
+            delivered: number;
+            /**
+             * Format: int64
+             * @description Nobody was taught.
+             */
+            failed: number;
+            /**
+             * Format: int64
+             * @description Minutes taught.
+             */
+            minutes: number;
+            /**
+             * Format: int64
+             * @description Held on another date than the timetable's.
+             */
+            moved: number;
+            /** @description Name of the school, group or subject; empty for the region. */
+            name: string;
+            /**
+             * Format: int64
+             * @description Still ahead, or not settled.
+             */
+            open: number;
+            /**
+             * Format: int64
+             * @description Some rooms, or some of the time.
+             */
+            partial: number;
+            /**
+             * Format: int64
+             * @description Lessons whose time was in the month.
+             */
+            planned: number;
+        };
         /** @description Wish for common free periods. */
         FreePeriodsQuery: {
             /** @description For which pairing. */
@@ -1395,6 +1544,55 @@ export interface components {
              * @default null
              */
             secret?: string | null;
+        };
+        /** @description What became of a planned lesson. */
+        LedgerRow: {
+            /** @description Of what went wrong: `not_held`, `teacher_absent`, `rooms_absent`, `server_down`, `room_short`. */
+            cause?: string | null;
+            /**
+             * Format: int64
+             * @description Last bell.
+             */
+            ends_ms: number;
+            /** @description Grade. */
+            grade: string;
+            /** @description Its group. */
+            group?: string | null;
+            /** @description The lesson. */
+            lesson: components["schemas"]["LessonId"];
+            /**
+             * Format: int64
+             * @description Minutes in which the teacher and at least one room can have been there together.
+             */
+            minutes: number;
+            /**
+             * Format: date
+             * @description The date the timetable had it on, where that is another.
+             */
+            moved_from?: string | null;
+            /** @description `planned` (still ahead, or running), `delivered`, `partial`, `failed` or `cancelled`. */
+            result: string;
+            /**
+             * Format: int64
+             * @description Rural rooms.
+             */
+            rooms: number;
+            /**
+             * Format: int64
+             * @description Those that were there long enough.
+             */
+            rooms_served: number;
+            /** @description The master's school. */
+            school: components["schemas"]["SchoolRef"];
+            /**
+             * Format: int64
+             * @description First bell.
+             */
+            starts_ms: number;
+            /** @description Subject. */
+            subject: string;
+            /** @description Who taught it. */
+            teacher: components["schemas"]["PersonRef"];
         };
         /** @description A dated lesson. */
         Lesson: {
@@ -1657,6 +1855,13 @@ export interface components {
             /** @description `all`, `odd`, `even` or a list of week numbers. */
             weeks: Record<string, never>;
         };
+        /** @description Wish for an iCalendar address. */
+        NewFeed: {
+            /** @description Whose lessons. */
+            kind: components["schemas"]["Subject"];
+            /** @description Id of the teacher, class, room or school. */
+            subject: string;
+        };
         /** @description A new lesson. */
         NewLesson: {
             /**
@@ -1916,6 +2121,73 @@ export interface components {
                 /** @description Who teaches. */
                 teacher: components["schemas"]["PersonRef"];
             })[];
+            /**
+             * Format: int64
+             * @description From 1.
+             */
+            page: number;
+            /**
+             * Format: int64
+             * @description At most 100.
+             */
+            per_page: number;
+            /**
+             * Format: int64
+             * @description Rows on all pages.
+             */
+            total: number;
+        };
+        /** @description One page of a list. */
+        Page_LedgerRow: {
+            /** @description The rows. */
+            items: {
+                /** @description Of what went wrong: `not_held`, `teacher_absent`, `rooms_absent`, `server_down`, `room_short`. */
+                cause?: string | null;
+                /**
+                 * Format: int64
+                 * @description Last bell.
+                 */
+                ends_ms: number;
+                /** @description Grade. */
+                grade: string;
+                /** @description Its group. */
+                group?: string | null;
+                /** @description The lesson. */
+                lesson: components["schemas"]["LessonId"];
+                /**
+                 * Format: int64
+                 * @description Minutes in which the teacher and at least one room can have been there together.
+                 */
+                minutes: number;
+                /**
+                 * Format: date
+                 * @description The date the timetable had it on, where that is another.
+                 */
+                moved_from?: string | null;
+                /** @description `planned` (still ahead, or running), `delivered`, `partial`, `failed` or `cancelled`. */
+                result: string;
+                /**
+                 * Format: int64
+                 * @description Rural rooms.
+                 */
+                rooms: number;
+                /**
+                 * Format: int64
+                 * @description Those that were there long enough.
+                 */
+                rooms_served: number;
+                /** @description The master's school. */
+                school: components["schemas"]["SchoolRef"];
+                /**
+                 * Format: int64
+                 * @description First bell.
+                 */
+                starts_ms: number;
+                /** @description Subject. */
+                subject: string;
+                /** @description Who taught it. */
+                teacher: components["schemas"]["PersonRef"];
+            }[];
             /**
              * Format: int64
              * @description From 1.
@@ -2584,6 +2856,11 @@ export interface components {
             /** @description Whose. */
             seat: components["schemas"]["SeatId"];
         };
+        /**
+         * @description Whose lessons a feed or a week shows.
+         * @enum {string}
+         */
+        Subject: "teacher" | "class" | "room" | "school";
         /** Format: uuid */
         TableId: string;
         /** @description A term 学期. */
@@ -2884,6 +3161,42 @@ export interface operations {
         requestBody?: never;
         responses: {
             204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+        };
+    };
+    calendar: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description `<secret>.ics` */
+                file: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "text/calendar": string;
+                };
+            };
+            304: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -3802,6 +4115,117 @@ export interface operations {
             };
         };
     };
+    feeds: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Feed"][];
+                };
+            };
+        };
+    };
+    add_feed: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewFeed"];
+            };
+        };
+        responses: {
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Feed"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+        };
+    };
+    remove_feed: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                feed: components["schemas"]["FeedId"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+        };
+    };
+    month: {
+        parameters: {
+            query?: {
+                /** @description `2026-11`. */
+                month?: string;
+                /** @description `region` (if missing), `group`, `school` or `subject`. */
+                by?: string;
+                /** @description `json` (if missing), `csv` or `xlsx`. */
+                format?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Figure"][];
+                };
+            };
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+        };
+    };
     lessons: {
         parameters: {
             query?: {
@@ -4518,6 +4942,38 @@ export interface operations {
                 };
                 content: {
                     "application/json": unknown;
+                };
+            };
+        };
+    };
+    outcomes: {
+        parameters: {
+            query?: {
+                /** @description Lessons that begin at or after this. */
+                from_ms?: number;
+                /** @description Lessons that begin before this. */
+                to_ms?: number;
+                /** @description Only of this master's school. */
+                school?: components["schemas"]["SchoolId"];
+                /** @description Only of this subject. */
+                subject?: string;
+                /** @description From 1. */
+                page?: number;
+                /** @description At most 100; 50 if missing. */
+                per_page?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Page_LedgerRow"];
                 };
             };
         };
