@@ -7,6 +7,7 @@ mod changes;
 mod displays;
 mod door;
 mod events;
+mod import;
 mod ledger;
 mod lessons;
 mod library;
@@ -32,6 +33,8 @@ pub(crate) type App = Arc<Office>;
 
 /// JSON bodies may have this size, in bytes.
 pub(crate) const JSON_MAX: usize = 256 * 1024;
+/// Workbooks may have this size, in bytes: 100,000 rows have far less.
+pub(crate) const UPLOAD_MAX: usize = 16 * 1024 * 1024;
 /// SDP offers and fragments may have this size, in bytes.
 pub(crate) const SDP_MAX: usize = 64 * 1024;
 
@@ -98,6 +101,9 @@ fn routes() -> OpenApiRouter<App> {
         .routes(routes!(ledger::calendar))
         .routes(routes!(ledger::outcomes))
         .routes(routes!(ledger::month))
+        .routes(routes!(import::import))
+        .routes(routes!(import::template))
+        .routes(routes!(import::export))
         .routes(routes!(displays::displays, displays::add_display))
         .routes(routes!(displays::display_self))
         .routes(routes!(displays::exchange))

@@ -110,6 +110,9 @@ pub const RULES: &[Rule] = &[
     rule("DELETE", "/api/feeds/{feed}", PLANNED),
     // Its credential is in the address.
     rule("GET", "/api/calendar/{file}", &[Anyone]),
+    rule("POST", "/api/import", &[RegionAdmin]),
+    rule("GET", "/api/import/template", PLANNERS),
+    rule("GET", "/api/export", &[RegionAdmin]),
     rule("GET", "/api/outcomes", PLANNERS),
     rule("GET", "/api/figures", PLANNERS),
     rule("GET", "/api/displays", ADMINS),

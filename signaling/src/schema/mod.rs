@@ -19,11 +19,13 @@ macro_rules! values {
 }
 
 mod calendar;
+mod import;
 mod ledger;
 mod lessons;
 mod library;
 
 pub use calendar::*;
+pub use import::*;
 pub use ledger::*;
 pub use lessons::{
     Clash, Lesson, LessonQuery, LessonRoom, MasterSide, NewLesson, NewPairing, NewToken, Pairing, RuralSide, Today,

@@ -6,6 +6,7 @@
 mod calendar;
 mod changes;
 mod displays;
+mod import;
 mod ledger;
 mod lessons;
 mod library;

@@ -57,8 +57,10 @@ async fn a_feed_follows_the_calendar_and_can_be_revoked() {
     assert_eq!(d.anon().get("/api/calendar/made-up.ics").await.status, StatusCode::NOT_FOUND);
 }
 
-/// What is done to a lesson, and what must become of it.
-const FAULTS: [(&str, &str, Option<&str>); 6] = [
+/// What is done to a lesson, what must become of it, and the cause.
+type Fault = (&'static str, &'static str, Option<&'static str>);
+
+const FAULTS: [Fault; 6] = [
     ("none", "delivered", None),
     ("no teacher", "failed", Some("teacher_absent")),
     ("one room stays away", "partial", Some("room_short")),
@@ -154,7 +156,7 @@ async fn two_hundred_lessons_with_injected_faults_end_exactly_so() {
     compare(&d, &lessons).await;
 }
 
-async fn compare(d: &District, lessons: &[(LessonId, i64, (&str, &str, Option<&str>))]) {
+async fn compare(d: &District, lessons: &[(LessonId, i64, Fault)]) {
     let root = d.sign_in("root").await;
     let mut rows: Vec<Value> = Vec::new();
     for page in 1..=3 {

@@ -119,6 +119,9 @@ async fn cast(d: &District) -> Cast<'_> {
 
 /// Ids in a path make it somebody's.
 fn fill(d: &District, path: &str, cast: &Cast<'_>) -> String {
+    if matches!(path, "/api/import" | "/api/export") {
+        return format!("{path}?term={}&sheet=schools", cast.calendar.term);
+    }
     path.replace("{lesson}", &cast.lesson)
         .replace("{session}", &cast.session)
         .replace("{recording}", &cast.recording.to_string())
@@ -165,6 +168,7 @@ fn body(d: &District, calendar: &Calendar, path: &str) -> (&'static str, String)
         "/api/feeds" => json(json!({"kind": "school", "subject": d.facts.city})),
         "/api/displays/confirm" => json(json!({"code": "AAAA-AAAA", "room": d.facts.rooms[1]})),
         "/api/lessons/{lesson}/tokens" => json(json!({"role": "whep"})),
+        "/api/import" => ("application/octet-stream", "name,kind,group\n".into()),
         p if p.ends_with("/{session}") => ("application/trickle-ice-sdpfrag", "a=x".into()),
         p if p.ends_with("/sessions") || p.starts_with("/whip") || p.starts_with("/whep") => {
             ("application/sdp", "v=0".into())

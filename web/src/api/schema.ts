@@ -402,6 +402,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/export": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** All schools, rooms, teachers, classes and a term's timetable, as an import reads them. */
+        get: operations["export"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/feeds": {
         parameters: {
             query?: never;
@@ -446,6 +463,40 @@ export interface paths {
         };
         /** The month's figures by region, group, school or subject: JSON, CSV or Excel. */
         get: operations["month"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/import": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Imports a file, or says what it would do. All or nothing. */
+        post: operations["import"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/import/template": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** An empty workbook with all sheets and columns. */
+        get: operations["template"];
         put?: never;
         post?: never;
         delete?: never;
@@ -1544,6 +1595,40 @@ export interface components {
              * @default null
              */
             secret?: string | null;
+        };
+        /** @description Something wrong in a file. */
+        ImportFault: {
+            /** @description What is wrong, for programs: `missing`, `not_a_name`, `unknown`, `not_a_word` or `clash`. */
+            code: string;
+            /** @description Name of the column; empty for the whole row. */
+            column: string;
+            /** @description What is wrong, for people. */
+            message: string;
+            /** @description Row as a spreadsheet counts it, from 1. */
+            row: number;
+            /** @description Name of the sheet. */
+            sheet: string;
+        };
+        /** @description What an import would do, or has done. */
+        ImportReport: {
+            /** @description New classes. */
+            classes: number;
+            /** @description True if it was written. */
+            committed: boolean;
+            /** @description New entries. */
+            entries: number;
+            /** @description With one fault nothing is written. */
+            faults: components["schemas"]["ImportFault"][];
+            /** @description Rows that are there already and are left as they are. */
+            known: number;
+            /** @description New pairings. */
+            pairings: number;
+            /** @description New rooms. */
+            rooms: number;
+            /** @description New schools. */
+            schools: number;
+            /** @description New teachers; they cannot sign in before they are given a password. */
+            teachers: number;
         };
         /** @description What became of a planned lesson. */
         LedgerRow: {
@@ -4115,6 +4200,36 @@ export interface operations {
             };
         };
     };
+    export: {
+        parameters: {
+            query: {
+                /** @description The term. */
+                term: components["schemas"]["TermId"];
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet": number[];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+        };
+    };
     feeds: {
         parameters: {
             query?: never;
@@ -4222,6 +4337,88 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+        };
+    };
+    import: {
+        parameters: {
+            query: {
+                /** @description Into which term the timetable goes. */
+                term: components["schemas"]["TermId"];
+                /** @description `true`: written, if there is no fault. A dry run otherwise. */
+                commit?: boolean;
+                /** @description For CSV: which sheet it is. Without it the file is an Excel workbook. */
+                sheet?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** @description An .xlsx workbook, or the CSV of one sheet (UTF-8 or GBK); at most 16 MiB */
+        requestBody: {
+            content: {
+                "application/octet-stream": number[];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ImportReport"];
+                };
+            };
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+        };
+    };
+    template: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet": number[];
                 };
             };
         };
