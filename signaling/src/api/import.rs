@@ -59,7 +59,7 @@ pub(crate) async fn import(
 }
 
 /// Adds what a file adds to the plan as it is, and finds the clashes that come with it.
-fn compare(import: &mut Import, mut plan: Value) -> Result<()> {
+pub(super) fn compare(import: &mut Import, mut plan: Value) -> Result<()> {
     let push = |plan: &mut Value, list: &str, items: Vec<Value>| {
         if let Some(Value::Array(all)) = plan.get_mut(list) {
             all.extend(items);

@@ -11,6 +11,7 @@ mod import;
 mod ledger;
 mod lessons;
 mod library;
+mod market;
 mod places;
 mod sessions;
 mod table;
@@ -101,6 +102,12 @@ fn routes() -> OpenApiRouter<App> {
         .routes(routes!(ledger::calendar))
         .routes(routes!(ledger::outcomes))
         .routes(routes!(ledger::month))
+        .routes(routes!(market::needs, market::add_need))
+        .routes(routes!(market::remove_need))
+        .routes(routes!(market::supplies, market::add_supply))
+        .routes(routes!(market::remove_supply))
+        .routes(routes!(market::proposals))
+        .routes(routes!(market::accept))
         .routes(routes!(import::import))
         .routes(routes!(import::template))
         .routes(routes!(import::export))

@@ -8,7 +8,7 @@ pub(crate) mod file;
 mod resolve;
 pub(crate) mod rows;
 
-pub(crate) use resolve::{Directory, Import, resolve};
+pub(crate) use resolve::{Directory, Import, NewEntryRow, NewPairingRow, resolve};
 
 use crate::schema::ImportFault;
 

@@ -2,7 +2,7 @@
 
 use super::rows::{room_kind, rural, school_kind, weekday, weeks};
 use super::{FAULTS_MAX, Table, fault};
-use crate::model::{ClassId, EntryId, PairingId, PersonId, RoomId, RoomKind, SchoolId, SchoolKind};
+use crate::model::{ClassId, EntryId, NeedId, PairingId, PersonId, RoomId, RoomKind, SchoolId, SchoolKind, SupplyId};
 use crate::schema::ImportFault;
 use serde_json::Value;
 use std::collections::{BTreeSet, HashMap, HashSet};
@@ -54,6 +54,8 @@ pub(crate) struct Import {
     pub(crate) classes: Vec<(ClassId, SchoolId, String, String)>,
     pub(crate) pairings: Vec<NewPairingRow>,
     pub(crate) entries: Vec<NewEntryRow>,
+    /// A need and the supply that meets it, with the pairing both become.
+    pub(crate) met: Option<(NeedId, SupplyId, PairingId)>,
     /// Rows that are there already.
     pub(crate) known: usize,
     pub(crate) faults: Vec<ImportFault>,

@@ -23,6 +23,7 @@ mod import;
 mod ledger;
 mod lessons;
 mod library;
+mod market;
 
 pub use calendar::*;
 pub use import::*;
@@ -35,6 +36,7 @@ pub use library::{
     Chapter, Facet, Facets, GapRow, LibraryEntry, LibraryItem, LibraryPage, LibraryQuery, RecordedRun, RecordedTrack,
     RecordingDetail, SignatureQuery,
 };
+pub use market::*;
 
 values! {
     /// Every error's body.

@@ -93,7 +93,19 @@ impl Store {
             let query = sqlx::query(sql).bind(entry.id).bind(term).bind(entry.pairing).bind(entry.weekday);
             query.bind(entry.period).bind(entry.weeks.to_string()).execute(&mut *tx).await?;
         }
-        Self::conclude(tx, act, "imported", term).await
+        if let Some((need, supply, pairing)) = import.met {
+            sqlx::query("UPDATE need SET pairing = $2 WHERE id = $1")
+                .bind(need)
+                .bind(pairing)
+                .execute(&mut *tx)
+                .await?;
+            sqlx::query("UPDATE supply SET pairing = $2 WHERE id = $1")
+                .bind(supply)
+                .bind(pairing)
+                .execute(&mut *tx)
+                .await?;
+        }
+        Self::conclude(tx, act, if import.met.is_some() { "proposal_accepted" } else { "imported" }, term).await
     }
 
     /// The rows of all sheets, in the order of [`crate::import::SHEETS`], as an import reads them.

@@ -10,6 +10,7 @@ mod import;
 mod ledger;
 mod lessons;
 mod library;
+mod market;
 mod people;
 mod places;
 mod planned;

@@ -15,6 +15,7 @@ mod import;
 mod joins;
 mod ledger;
 mod library;
+mod market;
 mod plane;
 mod scheduler;
 mod security;

@@ -763,6 +763,41 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/needs": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Needs within reach. */
+        get: operations["needs"];
+        put?: never;
+        /** States a need. */
+        post: operations["add_need"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/needs/{need}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /** Takes a need back. */
+        delete: operations["remove_need"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/openapi.json": {
         parameters: {
             query?: never;
@@ -850,6 +885,43 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/proposals": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The best assignment of all open offers to all open needs, explained; what concerns one's schools is shown. */
+        get: operations["proposals"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/proposals/accept": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Accepts a proposal for the school that offers: a pairing with entries in the periods both sides have. Both have
+         *     said that they want it, so nobody else is asked.
+         */
+        post: operations["accept"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/rooms": {
         parameters: {
             query?: never;
@@ -881,6 +953,41 @@ export interface paths {
         /** Adds a school. */
         post: operations["add_school"];
         delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/supplies": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Supplies within reach. */
+        get: operations["supplies"];
+        put?: never;
+        /** Offers to take a class. */
+        post: operations["add_supply"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/supplies/{supply}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /** Takes an offer back. */
+        delete: operations["remove_supply"];
         options?: never;
         head?: never;
         patch?: never;
@@ -1048,6 +1155,22 @@ export interface paths {
 export type webhooks = Record<string, never>;
 export interface components {
     schemas: {
+        /** @description Accepts a proposal: it becomes a pairing with entries. */
+        AcceptProposal: {
+            /** @description The need. */
+            need: components["schemas"]["NeedId"];
+            /** @description The offer. */
+            supply: components["schemas"]["SupplyId"];
+            /** @description In which term. */
+            term: components["schemas"]["TermId"];
+        };
+        /** @description What became of an accepted proposal. */
+        Accepted: {
+            /** @description How many entries it has. */
+            entries: number;
+            /** @description The pairing. */
+            pairing: components["schemas"]["PairingId"];
+        };
         /**
          * @description Which bell.
          * @enum {string}
@@ -1466,6 +1589,19 @@ export interface components {
              */
             planned: number;
         };
+        /** @description A period of the week in a school's own bell table. */
+        FreePeriod: {
+            /**
+             * Format: int32
+             * @description Number of the period.
+             */
+            period: number;
+            /**
+             * Format: int32
+             * @description Monday 1 … Sunday 7.
+             */
+            weekday: number;
+        };
         /** @description Wish for common free periods. */
         FreePeriodsQuery: {
             /** @description For which pairing. */
@@ -1847,6 +1983,28 @@ export interface components {
             room?: components["schemas"]["RoomRef"] | null;
             seat?: components["schemas"]["SeatId"] | null;
         };
+        /** @description An offer that came near a need. */
+        NearSupply: {
+            /**
+             * @description Everything in the way: `subject`, `grade`, `edition`, `pace`, `link`, `room`, `no_common_period`, or
+             *     `given_elsewhere` when it would fit but does more good for another need.
+             */
+            obstacles: string[];
+            /** @description The offer. */
+            supply: components["schemas"]["SupplyId"];
+        };
+        /** @description A need. */
+        Need: components["schemas"]["NewNeed"] & {
+            /** @description Id. */
+            id: components["schemas"]["NeedId"];
+            pairing?: components["schemas"]["PairingId"] | null;
+            /** @description The room's name. */
+            place: components["schemas"]["RoomRef"];
+            /** @description The school. */
+            school: components["schemas"]["SchoolRef"];
+        };
+        /** Format: uuid */
+        NeedId: string;
         /** @description What a bell table says. */
         NewBellTable: {
             /**
@@ -1966,6 +2124,35 @@ export interface components {
             /** @description Unit of the syllabus. */
             unit?: string | null;
         };
+        /** @description A class that lacks a subject. */
+        NewNeed: {
+            class?: components["schemas"]["ClassId"] | null;
+            /** @description Edition of the textbook; any if missing. */
+            edition?: string | null;
+            /** @description When class and room are free for this; no two needs of a room or class share one. */
+            free: components["schemas"]["FreePeriod"][];
+            /** @description Grade. */
+            grade: string;
+            /**
+             * Format: int32
+             * @description Lessons wanted a week, 1 to 10.
+             */
+            periods: number;
+            /**
+             * Format: int32
+             * @description The school's own ranking, 1 first, to 9.
+             */
+            rank: number;
+            /** @description Where its display stands. */
+            room: components["schemas"]["RoomId"];
+            /** @description Subject. */
+            subject: string;
+            /**
+             * Format: int32
+             * @description The unit the class is at.
+             */
+            unit?: number | null;
+        };
         /** @description A new pairing. */
         NewPairing: {
             /** @description Grade. */
@@ -2010,6 +2197,33 @@ export interface components {
             kind: components["schemas"]["SchoolKind"];
             /** @description Name. */
             name: string;
+        };
+        /** @description A teacher's offer to take one class. */
+        NewSupply: {
+            /** @description Edition of the textbook; any if missing. */
+            edition?: string | null;
+            /** @description When teacher and room are free for this; no two offers of a teacher or room share one. */
+            free: components["schemas"]["FreePeriod"][];
+            /** @description Grade. */
+            grade: string;
+            /** @description Wants to see and hear the class. */
+            interactive: boolean;
+            /**
+             * Format: int32
+             * @description Lessons offered a week, 1 to 10.
+             */
+            periods: number;
+            /** @description From which master room. */
+            room: components["schemas"]["RoomId"];
+            /** @description Subject. */
+            subject: string;
+            /** @description Who teaches. */
+            teacher: components["schemas"]["PersonId"];
+            /**
+             * Format: int32
+             * @description The unit the own class is at.
+             */
+            unit?: number | null;
         };
         /** @description A new term; terms do not overlap. */
         NewTerm: {
@@ -2345,6 +2559,34 @@ export interface components {
             total: number;
         };
         /** @description One page of a list. */
+        Page_Need: {
+            /** @description The rows. */
+            items: (components["schemas"]["NewNeed"] & {
+                /** @description Id. */
+                id: components["schemas"]["NeedId"];
+                pairing?: components["schemas"]["PairingId"] | null;
+                /** @description The room's name. */
+                place: components["schemas"]["RoomRef"];
+                /** @description The school. */
+                school: components["schemas"]["SchoolRef"];
+            })[];
+            /**
+             * Format: int64
+             * @description From 1.
+             */
+            page: number;
+            /**
+             * Format: int64
+             * @description At most 100.
+             */
+            per_page: number;
+            /**
+             * Format: int64
+             * @description Rows on all pages.
+             */
+            total: number;
+        };
+        /** @description One page of a list. */
         Page_Pairing: {
             /** @description The rows. */
             items: {
@@ -2469,6 +2711,34 @@ export interface components {
              */
             total: number;
         };
+        /** @description One page of a list. */
+        Page_Supply: {
+            /** @description The rows. */
+            items: (components["schemas"]["NewSupply"] & {
+                /** @description Id. */
+                id: components["schemas"]["SupplyId"];
+                pairing?: components["schemas"]["PairingId"] | null;
+                /** @description Who teaches. */
+                person: components["schemas"]["PersonRef"];
+                /** @description The room's school. */
+                school: components["schemas"]["SchoolRef"];
+            })[];
+            /**
+             * Format: int64
+             * @description From 1.
+             */
+            page: number;
+            /**
+             * Format: int64
+             * @description At most 100.
+             */
+            per_page: number;
+            /**
+             * Format: int64
+             * @description Rows on all pages.
+             */
+            total: number;
+        };
         /** @description A pairing 结对. */
         Pairing: {
             /** @description Grade. */
@@ -2551,6 +2821,32 @@ export interface components {
             /** @description Id of the person, room, class or school. */
             who: string;
         };
+        /** @description That an offer meets a need. */
+        Proposal: {
+            /** @description The need. */
+            need: components["schemas"]["NeedId"];
+            /** @description The periods they have together. */
+            periods: components["schemas"]["SharedPeriod"][];
+            /** @description The offer. */
+            supply: components["schemas"]["SupplyId"];
+            /**
+             * Format: int32
+             * @description Lessons a week that were wanted.
+             */
+            wanted: number;
+            /**
+             * Format: int32
+             * @description What each met period counts: scarce subjects count double, the school's ranking decides within them.
+             */
+            weight: number;
+        };
+        /** @description What matching found. */
+        Proposals: {
+            /** @description Best first. */
+            proposals: components["schemas"]["Proposal"][];
+            /** @description Needs that cannot be met as things are. */
+            rejections: components["schemas"]["Rejection"][];
+        };
         /**
          * @description How a line does, in a word.
          * @enum {string}
@@ -2607,6 +2903,13 @@ export interface components {
          * @enum {string}
          */
         RecordingState: "growing" | "kept" | "lost";
+        /** @description A need without a proposal. */
+        Rejection: {
+            /** @description The offers that came nearest. */
+            nearest: components["schemas"]["NearSupply"][];
+            /** @description The need. */
+            need: components["schemas"]["NeedId"];
+        };
         /**
          * @description What a person may do.
          * @enum {string}
@@ -2865,6 +3168,24 @@ export interface components {
         };
         /** Format: uuid */
         SessionId: string;
+        /** @description A period two sides have together. */
+        SharedPeriod: {
+            /**
+             * Format: int32
+             * @description Of the master's bell table.
+             */
+            master_period: number;
+            /**
+             * Format: int32
+             * @description Of the rural school's bell table.
+             */
+            rural_period: number;
+            /**
+             * Format: int32
+             * @description Monday 1 … Sunday 7.
+             */
+            weekday: number;
+        };
         /** @description "Shift these days by n": writes the day rules that move their lessons. */
         ShiftDays: {
             /**
@@ -2946,6 +3267,18 @@ export interface components {
          * @enum {string}
          */
         Subject: "teacher" | "class" | "room" | "school";
+        /** @description A supply. */
+        Supply: components["schemas"]["NewSupply"] & {
+            /** @description Id. */
+            id: components["schemas"]["SupplyId"];
+            pairing?: components["schemas"]["PairingId"] | null;
+            /** @description Who teaches. */
+            person: components["schemas"]["PersonRef"];
+            /** @description The room's school. */
+            school: components["schemas"]["SchoolRef"];
+        };
+        /** Format: uuid */
+        SupplyId: string;
         /** Format: uuid */
         TableId: string;
         /** @description A term 学期. */
@@ -5124,6 +5457,118 @@ export interface operations {
             };
         };
     };
+    needs: {
+        parameters: {
+            query?: {
+                /** @description Only of this term. */
+                term?: components["schemas"]["TermId"];
+                /** @description Only of this school. */
+                school?: components["schemas"]["SchoolId"];
+                /** @description Only of this pairing. */
+                pairing?: components["schemas"]["PairingId"];
+                /** @description From 1. */
+                page?: number;
+                /** @description At most 100; 50 if missing. */
+                per_page?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Page_Need"];
+                };
+            };
+        };
+    };
+    add_need: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewNeed"];
+            };
+        };
+        responses: {
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Need"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+        };
+    };
+    remove_need: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                need: components["schemas"]["NeedId"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+        };
+    };
     description: {
         parameters: {
             query?: never;
@@ -5372,6 +5817,76 @@ export interface operations {
             };
         };
     };
+    proposals: {
+        parameters: {
+            query: {
+                /** @description The term. */
+                term: components["schemas"]["TermId"];
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Proposals"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+        };
+    };
+    accept: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["AcceptProposal"];
+            };
+        };
+        responses: {
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Accepted"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description `does_not_fit`, `met`, or `clash`: a side is not free then */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+        };
+    };
     rooms: {
         parameters: {
             query?: {
@@ -5513,6 +6028,118 @@ export interface operations {
                 };
             };
             422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+        };
+    };
+    supplies: {
+        parameters: {
+            query?: {
+                /** @description Only of this term. */
+                term?: components["schemas"]["TermId"];
+                /** @description Only of this school. */
+                school?: components["schemas"]["SchoolId"];
+                /** @description Only of this pairing. */
+                pairing?: components["schemas"]["PairingId"];
+                /** @description From 1. */
+                page?: number;
+                /** @description At most 100; 50 if missing. */
+                per_page?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Page_Supply"];
+                };
+            };
+        };
+    };
+    add_supply: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewSupply"];
+            };
+        };
+        responses: {
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Supply"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+        };
+    };
+    remove_supply: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                supply: components["schemas"]["SupplyId"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            409: {
                 headers: {
                     [name: string]: unknown;
                 };
