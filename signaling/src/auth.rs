@@ -59,7 +59,35 @@ pub struct Scope {
     pub room: Option<RoomId>,
 }
 
+/// How far an administrator's acts in the calendar reach.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Reach {
+    /// Every school.
+    All,
+    /// The schools of a group.
+    Group(String),
+    /// One school.
+    School(SchoolId),
+}
+
+impl Reach {
+    /// The one school, if it is one.
+    pub fn school(&self) -> Option<SchoolId> {
+        if let Self::School(school) = self { Some(*school) } else { None }
+    }
+
+    /// The group, if it is one.
+    pub fn group(&self) -> Option<&str> {
+        if let Self::Group(group) = self { Some(group) } else { None }
+    }
+}
+
 impl Caller {
+    /// Who, if it is a person.
+    pub fn person(&self) -> Option<PersonId> {
+        if let Self::Person { id, .. } = self { Some(*id) } else { None }
+    }
+
     /// What it may see of lessons and recordings.
     pub fn scope(&self) -> Result<Scope> {
         match self {

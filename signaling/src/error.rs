@@ -1,6 +1,6 @@
 //! Everything that can go wrong, and the one place that turns it into an HTTP answer.
 
-use crate::schema::{Clash, ErrorAnswer, Fault};
+use crate::schema::{Clash, ErrorAnswer, Fault, PlanClash};
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use std::collections::BTreeMap;
@@ -64,6 +64,9 @@ pub enum Error {
     /// Fields that do not fit.
     #[error("some fields do not fit")]
     Fields(BTreeMap<String, String>),
+    /// What is in the way of an entry or a change of the calendar.
+    #[error("something is in the way")]
+    InTheWay(Vec<PlanClash>),
     /// An offer the media plane refuses.
     #[error("{why}")]
     UnfitOffer {
@@ -114,7 +117,7 @@ impl Error {
             Self::MethodNotAllowed => (StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed"),
             Self::TooSlow => (StatusCode::REQUEST_TIMEOUT, "too_slow"),
             Self::Conflict { code, .. } => (StatusCode::CONFLICT, code),
-            Self::Clashes(_) => (StatusCode::CONFLICT, "clash"),
+            Self::Clashes(_) | Self::InTheWay(_) => (StatusCode::CONFLICT, "clash"),
             Self::PreconditionFailed => (StatusCode::PRECONDITION_FAILED, "precondition_failed"),
             Self::PreconditionRequired => (StatusCode::PRECONDITION_REQUIRED, "precondition_required"),
             Self::TooLarge(_) => (StatusCode::PAYLOAD_TOO_LARGE, "too_large"),
@@ -154,14 +157,15 @@ impl IntoResponse for Error {
             self.to_string()
         };
         let retry_after_s = self.retry_after_s();
-        let (mut fields, mut line, mut clashes) = (None, None, None);
+        let (mut fields, mut line, mut clashes, mut in_the_way) = (None, None, None, None);
         match self {
             Self::Fields(f) => fields = Some(f),
             Self::UnfitOffer { line: l, .. } => line = l,
             Self::Clashes(c) => clashes = Some(c),
+            Self::InTheWay(c) => in_the_way = Some(c),
             _ => {}
         }
-        let fault = Fault { code: code.to_owned(), message, fields, line, clashes };
+        let fault = Fault { code: code.to_owned(), message, fields, line, clashes, in_the_way };
         let mut response = (status, axum::Json(ErrorAnswer { error: fault })).into_response();
         if let Some(seconds) = retry_after_s {
             response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(seconds));

@@ -3,30 +3,39 @@
 //! Knows nothing of RTP, UDP or MP4, and never parses SDP.
 //!
 //! Reading order: [`command`] (the values exchanged with the media plane), [`model`] and [`schema`] (the words of the
-//! district and of the API), [`messages`] (the event stream), [`scheduler`] and [`stage`] (the rules, pure),
-//! [`lesson`] (a running lesson, pure), `floor`, `office` and `bells` (what drives them), `joining` and `pump` (to
+//! district and of the API), [`messages`] (the event stream), [`calendar`] (the term's lessons, pure), [`scheduler`] and [`stage`] (the rules, pure),
+//! [`lesson`] (a running lesson, pure), `almanac`, `planner` and `lone` (the calendar in memory, the rows
+//! of the coming lessons, and those beside it), `floor`, `office` and `bells` (what drives them), `feed`, `import` and `sheet`
+//! (the calendar for other programs), `joining` and `pump` (to
 //! and from the media plane), [`hub`] (open pages), [`store`] (SQL), [`auth`] and [`secret`] (who asks), [`api`] (the
 //! HTTP API; its `table` says who may call what), [`demo`] (making things without HTTP).
 
+mod almanac;
 pub mod api;
 pub mod auth;
 mod bells;
+pub mod calendar;
 pub mod clock;
 pub mod command;
 pub mod config;
 pub mod demo;
 pub mod error;
+mod feed;
 mod floor;
 pub mod hub;
+mod import;
 mod joining;
 pub mod lesson;
+mod lone;
 pub mod messages;
 pub mod model;
 mod office;
+mod planner;
 mod pump;
 pub mod scheduler;
 pub mod schema;
 pub mod secret;
+mod sheet;
 pub mod stage;
 pub mod store;
 

@@ -99,8 +99,47 @@ new_id!(
     DisplayId
 );
 
+new_id!(
+    /// A term 学期.
+    TermId
+);
+new_id!(
+    /// A class.
+    ClassId
+);
+new_id!(
+    /// A bell table 作息时间表.
+    TableId
+);
+new_id!(
+    /// A day rule 调休.
+    RuleId
+);
+new_id!(
+    /// An entry 排课 of the weekly timetable.
+    EntryId
+);
+new_id!(
+    /// A change 调课.
+    ChangeId
+);
+new_id!(
+    /// A need 需求.
+    NeedId
+);
+new_id!(
+    /// A supply 供给.
+    SupplyId
+);
+new_id!(
+    /// An iCalendar feed.
+    FeedId
+);
+
 text_id!(LessonId SeatId SessionId RecordingId SchoolId RoomId PersonId PairingId DisplayId);
+text_id!(TermId ClassId TableId RuleId EntryId ChangeId NeedId SupplyId FeedId);
 random_id!(LessonId SeatId SessionId RecordingId SchoolId RoomId PersonId PairingId DisplayId);
+random_id!(TermId ClassId TableId RuleId EntryId ChangeId NeedId SupplyId FeedId);
 
 macro_rules! words {
     ($(#[$doc:meta])* $name:ident { $($(#[$vdoc:meta])* $variant:ident = $text:literal),* $(,)? }) => {
@@ -131,7 +170,7 @@ words!(
     Role {
         /// Everything, in every school.
         RegionAdmin = "region_admin",
-        /// A school group's administrator; no rights yet.
+        /// The calendar of every school in the group of the own school.
         GroupAdmin = "group_admin",
         /// Everything of the own school.
         SchoolAdmin = "school_admin",
@@ -228,6 +267,30 @@ words!(
         Stage = "stage",
         /// The last bell.
         End = "end",
+    }
+);
+words!(
+    /// Where a change is in its life.
+    ChangeState {
+        /// Waits for the consent of other schools.
+        Asked = "asked",
+        /// Holds.
+        Made = "made",
+        /// Taken back.
+        Undone = "undone",
+    }
+);
+words!(
+    /// Whose lessons a feed or a week shows.
+    Subject {
+        /// A teacher's or co-teacher's.
+        Teacher = "teacher",
+        /// A class's.
+        Class = "class",
+        /// A room's.
+        Room = "room",
+        /// A school's, on either side.
+        School = "school",
     }
 );
 words!(

@@ -4,6 +4,7 @@
 //! refused, and only if it fills up all the same an order is lost, loudly); rows to write ([`JOBS_MAX`]; a lost row
 //! of a recording comes back at the next recovery, because the disk is the truth).
 
+use crate::almanac::Almanacs;
 use crate::auth::{Passwords, Tries};
 use crate::bells::Unwritten;
 use crate::clock::{Clock, Timeline};
@@ -88,6 +89,11 @@ pub(crate) struct Office {
     pub(crate) passwords: Passwords,
     pub(crate) tries: Tries,
     pub(crate) key: SigningKey,
+    /// Makes the ids of the calendar's lessons from their names.
+    pub(crate) lesson_key: SigningKey,
+    pub(crate) almanacs: Almanacs,
+    /// Held by whoever changes the calendar, from looking at what is in the way to writing.
+    pub(crate) calendar: tokio::sync::Mutex<()>,
     pub(crate) pending: DashMap<SessionId, oneshot::Sender<Reply>>,
     /// Held while bells ring, by the clock or by a teacher, so that each rings once.
     pub(crate) bells: tokio::sync::Mutex<Unwritten>,
@@ -113,6 +119,7 @@ impl Office {
     ) -> Result<Arc<Self>> {
         let store = Store::open(&config.data_dir).await?;
         let key = SigningKey::new(&store.setting("playback_key", random_token).await?);
+        let lesson_key = SigningKey::new(&store.setting("lesson_key", random_token).await?);
         let timeline = Timeline::new(clock.now_ms(), clock.steady_ms());
         let hub = Hub::new(clock.now_ms());
         let (orders, orders_end) = mpsc::channel(ORDERS_MAX);
@@ -125,6 +132,9 @@ impl Office {
             passwords: Passwords::new().await?,
             tries: Tries::default(),
             key,
+            lesson_key,
+            almanacs: Almanacs::default(),
+            calendar: tokio::sync::Mutex::default(),
             pending: DashMap::new(),
             bells: tokio::sync::Mutex::default(),
             plan_changed: AtomicBool::new(true),

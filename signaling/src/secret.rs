@@ -67,6 +67,14 @@ impl SigningKey {
         mac
     }
 
+    /// An id that nobody can guess who has not the key, the same for the same text for ever.
+    pub fn id(&self, text: &str) -> uuid::Uuid {
+        let mac = self.mac(text).finalize().into_bytes();
+        let mut bytes = [0; 16];
+        bytes.iter_mut().zip(mac.iter()).for_each(|(to, from)| *to = *from);
+        uuid::Builder::from_random_bytes(bytes).into_uuid()
+    }
+
     /// Signs "this viewer may play this recording until then": `<expiry>.<viewer>.<mac>`.
     pub fn sign(&self, recording: &str, viewer: &str, expires_ms: i64) -> String {
         let mac = self.mac(&format!("{recording}|{viewer}|{expires_ms}")).finalize().into_bytes();

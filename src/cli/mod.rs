@@ -1,7 +1,8 @@
-//! The command line: `serve`, `demo`, `user`, `check`, `load`.
+//! The command line: `serve`, `demo`, `user`, `check`, `calendar`, `load`.
 //!
 //! The only part that prints. Logs go to standard error, results to standard output.
 
+mod calendar;
 mod check;
 mod demo;
 mod district;
@@ -39,6 +40,9 @@ enum Command {
     User(user::Command),
     /// Checks that the recordings on disk and in the catalogue agree.
     Check(Settings),
+    /// Asks the calendar about a plan file, without a server.
+    #[command(subcommand)]
+    Calendar(calendar::Command),
     /// Measures a server: publishers and viewers with real media.
     Load(load::Arguments),
 }
@@ -74,6 +78,7 @@ pub fn main() -> ExitCode {
         Command::Demo(arguments) => runtime().and_then(|r| r.block_on(demo::run(arguments))),
         Command::User(command) => runtime().and_then(|r| r.block_on(user::run(command))),
         Command::Check(settings) => runtime().and_then(|r| r.block_on(check::run(settings))),
+        Command::Calendar(command) => calendar::run(&command),
         Command::Load(arguments) => load::run(arguments),
     };
     match done {

@@ -10,6 +10,8 @@ pub enum Who {
     Person,
     /// Everything, everywhere.
     RegionAdmin,
+    /// The schools of the own group: calendar only.
+    GroupAdmin,
     /// Own school.
     SchoolAdmin,
     /// Own lessons.
@@ -41,9 +43,11 @@ const fn rule(method: &'static str, path: &'static str, who: &'static [Who]) -> 
     Rule { method, path, who }
 }
 
-use Who::{Anyone, Device, Display, Link, Person, RegionAdmin, SchoolAdmin, Teacher, Whep, Whip};
+use Who::{Anyone, Device, Display, GroupAdmin, Link, Person, RegionAdmin, SchoolAdmin, Teacher, Whep, Whip};
 
 const ADMINS: &[Who] = &[RegionAdmin, SchoolAdmin];
+const PLANNERS: &[Who] = &[RegionAdmin, GroupAdmin, SchoolAdmin];
+const PLANNED: &[Who] = &[RegionAdmin, GroupAdmin, SchoolAdmin, Teacher];
 const STAFF: &[Who] = &[RegionAdmin, SchoolAdmin, Teacher];
 const VIEWERS: &[Who] = &[RegionAdmin, SchoolAdmin, Teacher, Display];
 const PLAYERS: &[Who] = &[RegionAdmin, SchoolAdmin, Teacher, Display, Link];
@@ -77,6 +81,48 @@ pub const RULES: &[Rule] = &[
     rule("POST", "/api/lessons/{lesson}/end", CONDUCTORS),
     rule("POST", "/api/lessons/{lesson}/extend", CONDUCTORS),
     rule("POST", "/api/lessons/{lesson}/tokens", STAFF),
+    rule("GET", "/api/terms", PLANNED),
+    rule("POST", "/api/terms", &[RegionAdmin]),
+    rule("GET", "/api/classes", PLANNERS),
+    rule("POST", "/api/classes", PLANNERS),
+    rule("GET", "/api/bell-tables", PLANNERS),
+    rule("POST", "/api/bell-tables", PLANNERS),
+    rule("PUT", "/api/bell-tables/{table}", PLANNERS),
+    rule("DELETE", "/api/bell-tables/{table}", PLANNERS),
+    rule("GET", "/api/day-rules", PLANNERS),
+    rule("POST", "/api/day-rules", PLANNERS),
+    rule("POST", "/api/day-rules/shift", PLANNERS),
+    rule("DELETE", "/api/day-rules/{rule}", PLANNERS),
+    rule("PUT", "/api/pairings/{pairing}/plan", PLANNERS),
+    rule("GET", "/api/entries", PLANNERS),
+    rule("POST", "/api/entries", PLANNERS),
+    rule("POST", "/api/entries/check", PLANNERS),
+    rule("POST", "/api/entries/free", PLANNERS),
+    rule("DELETE", "/api/entries/{entry}", PLANNERS),
+    rule("GET", "/api/week", PLANNED),
+    rule("GET", "/api/changes", PLANNERS),
+    rule("POST", "/api/changes", PLANNERS),
+    rule("POST", "/api/changes/check", PLANNERS),
+    rule("POST", "/api/changes/{change}/consent", PLANNERS),
+    rule("DELETE", "/api/changes/{change}", PLANNERS),
+    rule("GET", "/api/feeds", PLANNED),
+    rule("POST", "/api/feeds", PLANNED),
+    rule("DELETE", "/api/feeds/{feed}", PLANNED),
+    // Its credential is in the address.
+    rule("GET", "/api/calendar/{file}", &[Anyone]),
+    rule("GET", "/api/needs", PLANNERS),
+    rule("POST", "/api/needs", PLANNERS),
+    rule("DELETE", "/api/needs/{need}", PLANNERS),
+    rule("GET", "/api/supplies", PLANNERS),
+    rule("POST", "/api/supplies", PLANNERS),
+    rule("DELETE", "/api/supplies/{supply}", PLANNERS),
+    rule("GET", "/api/proposals", PLANNERS),
+    rule("POST", "/api/proposals/accept", PLANNERS),
+    rule("POST", "/api/import", &[RegionAdmin]),
+    rule("GET", "/api/import/template", PLANNERS),
+    rule("GET", "/api/export", &[RegionAdmin]),
+    rule("GET", "/api/outcomes", PLANNERS),
+    rule("GET", "/api/figures", PLANNERS),
     rule("GET", "/api/displays", ADMINS),
     rule("POST", "/api/displays", &[Anyone]),
     rule("GET", "/api/displays/self", &[Device]),

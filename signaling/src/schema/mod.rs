@@ -1,6 +1,6 @@
 //! The values of the HTTP API: what requests carry and what answers say. The API description is made from them.
 //!
-//! Here: errors, accounts, places, displays, lists. `lessons`: the timetable. `library`: what is recorded. Messages of
+//! Here: errors, accounts, places, displays, lists. `calendar`: terms, bells, entries, changes. `lessons`: dated lessons. `library`: what is recorded. Messages of
 //! the event stream are in [`crate::messages`].
 
 use crate::command::LessonId;
@@ -18,9 +18,16 @@ macro_rules! values {
     )*};
 }
 
+mod calendar;
+mod import;
+mod ledger;
 mod lessons;
 mod library;
+mod market;
 
+pub use calendar::*;
+pub use import::*;
+pub use ledger::*;
 pub use lessons::{
     Clash, Lesson, LessonQuery, LessonRoom, MasterSide, NewLesson, NewPairing, NewToken, Pairing, RuralSide, Today,
     TodayRoom, TokenAnswer, Wall, WallCause, WallLesson,
@@ -29,6 +36,7 @@ pub use library::{
     Chapter, Facet, Facets, GapRow, LibraryEntry, LibraryItem, LibraryPage, LibraryQuery, RecordedRun, RecordedTrack,
     RecordingDetail, SignatureQuery,
 };
+pub use market::*;
 
 values! {
     /// Every error's body.
@@ -51,6 +59,9 @@ values! {
         /// All lessons in the way (code `clash`).
         #[serde(skip_serializing_if = "Option::is_none")]
         clashes: Option<Vec<Clash>>,
+        /// Everything in the way of an entry or a change of the calendar (code `clash`).
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        in_the_way: Option<Vec<PlanClash>>,
     }
     /// The server's clock.
     ClockAnswer {

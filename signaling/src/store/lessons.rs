@@ -231,7 +231,12 @@ impl Store {
         Ok(id)
     }
 
-    async fn add_seat(tx: &mut Transaction<'_, Sqlite>, lesson: LessonId, at: i64, holder: Holder) -> Result<()> {
+    pub(super) async fn add_seat(
+        tx: &mut Transaction<'_, Sqlite>,
+        lesson: LessonId,
+        at: i64,
+        holder: Holder,
+    ) -> Result<()> {
         let (person, room) = match holder {
             Holder::Person(id) => (Some(id), None),
             Holder::Room(id) => (None, Some(id)),

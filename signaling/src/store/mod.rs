@@ -3,16 +3,26 @@
 //! Writing transactions begin `IMMEDIATE`: a deferred one that reads first and writes later fails under load with
 //! SQLITE_BUSY, which no timeout heals.
 
+mod calendar;
+mod changes;
 mod displays;
+mod import;
+mod ledger;
 mod lessons;
 mod library;
+mod market;
 mod people;
 mod places;
+mod planned;
 mod recordings;
 
+pub use calendar::Act;
+pub(crate) use calendar::RuleToWrite;
+pub(crate) use changes::PlanRows;
 pub use displays::{DisplayRow, PairingTry};
 pub(crate) use lessons::{DueRow, codecs_of};
 pub use library::RecordingFacts;
+pub(crate) use planned::{LoneLesson, PlannedRow, Wanted};
 pub use recordings::RecordingRow;
 
 use crate::error::Result;
@@ -113,6 +123,11 @@ impl Window {
     /// All rows of a list that is bounded by its nature, such as a district's lessons of one day.
     pub(crate) fn all() -> Self {
         Self { page: 1, per_page: ALL_MAX }
+    }
+
+    /// The first rows of a list that is bounded by its nature.
+    pub(crate) fn first(rows: i64) -> Self {
+        Self { page: 1, per_page: rows }
     }
 
     fn offset(self) -> i64 {

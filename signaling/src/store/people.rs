@@ -39,7 +39,10 @@ impl Store {
                    ON CONFLICT (login) DO NOTHING";
         let query = sqlx::query(sql).bind(id).bind(name).bind(login).bind(password).bind(role).bind(school);
         match query.execute(&self.pool).await?.rows_affected() {
-            1 => Ok(id),
+            1 => {
+                self.age_calendar().await?;
+                Ok(id)
+            }
             _ => Err(Error::Conflict { code: "user_taken", why: "somebody has this login name" }),
         }
     }

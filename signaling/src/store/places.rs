@@ -89,7 +89,10 @@ impl Store {
                    ON CONFLICT (name) DO NOTHING";
         let query = sqlx::query(sql).bind(id).bind(&new.name).bind(new.kind).bind(&new.group).bind(now_ms);
         match query.execute(&self.pool).await?.rows_affected() {
-            1 => Ok(School { id, name: new.name.clone(), group: new.group.clone(), kind: new.kind }),
+            1 => {
+                self.age_calendar().await?;
+                Ok(School { id, name: new.name.clone(), group: new.group.clone(), kind: new.kind })
+            }
             _ => Err(Error::Conflict { code: "name_taken", why: "a school has this name" }),
         }
     }
@@ -122,7 +125,10 @@ impl Store {
                    ON CONFLICT (school, name) DO NOTHING";
         let query = sqlx::query(sql).bind(id).bind(new.school).bind(&new.name).bind(new.kind).bind(&new.class);
         match query.execute(&self.pool).await?.rows_affected() {
-            1 => Ok(id),
+            1 => {
+                self.age_calendar().await?;
+                Ok(id)
+            }
             _ => Err(Error::Conflict { code: "name_taken", why: "a room of the school has this name" }),
         }
     }
@@ -190,6 +196,7 @@ impl Store {
             sqlx::query(sql).bind(id).bind(room).execute(&mut *tx).await?;
         }
         tx.commit().await?;
+        self.age_calendar().await?;
         Ok(id)
     }
 

@@ -87,6 +87,7 @@ async fn seed(s: &Signaling) -> Facts {
     let people = [
         ("root", Role::RegionAdmin, None),
         ("head", Role::SchoolAdmin, Some(city)),
+        ("group-head", Role::GroupAdmin, Some(city)),
         ("foreign-head", Role::SchoolAdmin, Some(foreign_school)),
         ("foreign-teacher", Role::Teacher, Some(foreign_school)),
         ("guardian", Role::Guardian, Some(city)),

@@ -6,12 +6,16 @@
     reason = "one test binary; its modules share freely, and helpers are tests too"
 )]
 
+mod calendar;
 mod displays;
 mod district;
 mod doors;
 mod events;
+mod import;
 mod joins;
+mod ledger;
 mod library;
+mod market;
 mod plane;
 mod scheduler;
 mod security;

@@ -32,16 +32,62 @@ struct Cast<'a> {
     session: String,
     recording: RecordingId,
     display: String,
+    calendar: Calendar,
+}
+
+/// Ids of the calendar's things, all of them the own school's.
+struct Calendar {
+    term: String,
+    table: String,
+    rule: String,
+    entry: String,
+    change: String,
+    need: String,
+    supply: String,
+    feed: String,
+}
+
+async fn teacher(d: &District) -> Value {
+    d.sign_in("wang").await.get("/api/me").await.body["id"].clone()
+}
+
+async fn seed_calendar(d: &District) -> Calendar {
+    let made = crate::calendar::planned(d).await;
+    let root = d.sign_in("root").await;
+    let rule = json!({"scope": "school", "school": d.facts.city, "dates": ["2026-12-25"], "kind": "holiday"});
+    assert_eq!(root.post("/api/day-rules", rule).await.status, 201);
+    let act = json!({"kind": "cancel", "lesson": {"entry": made.entry, "date": "2026-12-15"}});
+    let change = root.post("/api/changes", json!({"term": made.term, "act": act})).await;
+    assert_eq!(change.status, 201, "{}", change.text);
+    let change = change.body;
+    let text = |value: &Value| value.as_str().unwrap().to_owned();
+    let supply = json!({"teacher": teacher(d).await, "room": d.facts.master, "subject": "S", "grade": "1", "periods": 1,
+        "free": [{"weekday": 5, "period": 1}], "interactive": false});
+    let supply = root.post("/api/supplies", supply).await.body;
+    let need = root.post("/api/needs", crate::market::need(d, 1, 1)).await.body;
+    let feed = root.post("/api/feeds", json!({"kind": "school", "subject": d.facts.city})).await.body;
+    Calendar {
+        need: text(&need["id"]),
+        supply: text(&supply["id"]),
+        feed: text(&feed["id"]),
+        term: text(&made.term),
+        table: made.tables[3].clone(),
+        rule: text(&root.get("/api/day-rules").await.body[0]["id"]),
+        entry: text(&made.entry),
+        change: text(&change["id"]),
+    }
 }
 
 async fn cast(d: &District) -> Cast<'_> {
     let token = d.signaling.add_lesson_token(d.facts.lesson, TokenRole::Both).await.unwrap();
     let whip = d.signaling.add_lesson_token(d.facts.lesson, TokenRole::Whip).await.unwrap();
     let whep = d.signaling.add_lesson_token(d.facts.lesson, TokenRole::Whep).await.unwrap();
+    let calendar = seed_calendar(d).await;
     let root = d.sign_in("root").await;
     let own = vec![
         (Who::RegionAdmin, root.clone()),
         (Who::SchoolAdmin, d.sign_in("head").await),
+        (Who::GroupAdmin, d.sign_in("group-head").await),
         (Who::Teacher, d.sign_in("wang").await),
         (Who::Display, d.display(0)),
         (Who::Whip, d.bearer(&whip)),
@@ -82,11 +128,15 @@ async fn cast(d: &District) -> Cast<'_> {
         session: at.rsplit('/').next().unwrap().to_owned(),
         recording,
         display: shown["id"].as_str().unwrap().to_owned(),
+        calendar,
     }
 }
 
 /// Ids in a path make it somebody's.
-fn fill(path: &str, cast: &Cast<'_>) -> String {
+fn fill(d: &District, path: &str, cast: &Cast<'_>) -> String {
+    if matches!(path, "/api/import" | "/api/export" | "/api/proposals") {
+        return format!("{path}?term={}&sheet=schools", cast.calendar.term);
+    }
     path.replace("{lesson}", &cast.lesson)
         .replace("{session}", &cast.session)
         .replace("{recording}", &cast.recording.to_string())
@@ -94,10 +144,18 @@ fn fill(path: &str, cast: &Cast<'_>) -> String {
         .replace("{run}", "0.m3u8")
         .replace("{file}", "part-0.m4s")
         .replace("{display}", &cast.display)
+        .replace("{table}", &cast.calendar.table)
+        .replace("{need}", &cast.calendar.need)
+        .replace("{supply}", &cast.calendar.supply)
+        .replace("{feed}", &cast.calendar.feed)
+        .replace("{rule}", &cast.calendar.rule)
+        .replace("{entry}", &cast.calendar.entry)
+        .replace("{change}", &cast.calendar.change)
+        .replace("{pairing}", &d.facts.pairing.to_string())
 }
 
 /// Bodies that name things of the own district, so that another school's people reach for what is not theirs.
-fn body(d: &District, path: &str) -> (&'static str, String) {
+fn body(d: &District, calendar: &Calendar, path: &str) -> (&'static str, String) {
     let json = |value: Value| ("application/json", value.to_string());
     match path {
         "/api/login" => json(json!({"user": "nobody", "password": "x"})),
@@ -110,8 +168,33 @@ fn body(d: &District, path: &str) -> (&'static str, String) {
             json!({"subject": "S", "grade": "1", "teacher": d.facts.city, "master_room": d.facts.master, "rural_rooms": []}),
         ),
         "/api/lessons" => json(json!({"pairing": d.facts.pairing, "starts_ms": BELL, "ends_ms": BELL + 600_000})),
+        "/api/classes" => json(json!({"school": d.facts.city, "name": "C", "grade": "1"})),
+        "/api/bell-tables" | "/api/bell-tables/{table}" => {
+            json(json!({"school": d.facts.city, "name": "T", "from": "2026-12-01", "to": "2026-12-02", "weekdays": [6],
+                "temporary": true, "periods": []}))
+        }
+        "/api/day-rules" => {
+            json(json!({"scope": "school", "school": d.facts.city, "dates": ["2026-12-20"], "kind": "holiday"}))
+        }
+        "/api/day-rules/shift" => json(json!({"term": calendar.term, "scope": "school", "school": d.facts.city,
+            "from": "2026-12-02", "to": "2026-12-02", "by": 3})),
+        "/api/pairings/{pairing}/plan" => json(json!({"co_teachers": [], "rural_classes": []})),
+        "/api/entries" | "/api/entries/check" => json(crate::calendar::entry(d, &json!(calendar.term), 5, 3)),
+        "/api/entries/free" => json(json!({"term": calendar.term, "pairing": d.facts.pairing, "weeks": "odd"})),
+        "/api/changes" | "/api/changes/check" => json(json!({"term": calendar.term,
+            "act": {"kind": "cancel", "lesson": {"entry": calendar.entry, "date": "2026-12-08"}}})),
+        "/api/feeds" => json(json!({"kind": "school", "subject": d.facts.city})),
         "/api/displays/confirm" => json(json!({"code": "AAAA-AAAA", "room": d.facts.rooms[1]})),
         "/api/lessons/{lesson}/tokens" => json(json!({"role": "whep"})),
+        "/api/needs" => json(crate::market::need(d, 1, 3)),
+        "/api/supplies" => {
+            json(json!({"teacher": d.facts.lesson, "room": d.facts.master, "subject": "S", "grade": "1",
+            "periods": 1, "free": [{"weekday": 1, "period": 1}], "interactive": true}))
+        }
+        "/api/proposals/accept" => {
+            json(json!({"term": calendar.term, "need": calendar.need, "supply": calendar.supply}))
+        }
+        "/api/import" => ("application/octet-stream", "name,kind,group\n".into()),
         p if p.ends_with("/{session}") => ("application/trickle-ice-sdpfrag", "a=x".into()),
         p if p.ends_with("/sessions") || p.starts_with("/whip") || p.starts_with("/whep") => {
             ("application/sdp", "v=0".into())
@@ -121,10 +204,10 @@ fn body(d: &District, path: &str) -> (&'static str, String) {
 }
 
 async fn call(d: &District, cast: &Cast<'_>, rule: &tongke_signaling::api::Rule, who: &Asker<'_>) -> (u16, String) {
-    let (kind, text) = body(d, rule.path);
+    let (kind, text) = body(d, &cast.calendar, rule.path);
     let method: Method = rule.method.parse().unwrap();
     let headers = [("content-type", kind), ("if-match", "*")];
-    let reply = who.send(method, &fill(rule.path, cast), &headers, text).await;
+    let reply = who.send(method, &fill(d, rule.path, cast), &headers, text).await;
     (reply.status.as_u16(), reply.code().to_owned())
 }
 
@@ -163,7 +246,26 @@ async fn what_belongs_to_another_school_does_not_exist() {
         let names_something = rule.path.contains('{')
             || matches!(
                 (rule.method, rule.path),
-                ("POST", "/api/rooms" | "/api/people" | "/api/lessons" | "/api/displays/confirm")
+                (
+                    "POST",
+                    "/api/rooms"
+                        | "/api/people"
+                        | "/api/lessons"
+                        | "/api/displays/confirm"
+                        | "/api/classes"
+                        | "/api/bell-tables"
+                        | "/api/day-rules"
+                        | "/api/day-rules/shift"
+                        | "/api/entries"
+                        | "/api/entries/check"
+                        | "/api/entries/free"
+                        | "/api/changes"
+                        | "/api/changes/check"
+                        | "/api/feeds"
+                        | "/api/needs"
+                        | "/api/supplies"
+                        | "/api/proposals/accept"
+                )
             );
         for (who, asker) in &cast.foreign {
             if names_something && rule.who.contains(who) {
@@ -179,7 +281,7 @@ async fn what_belongs_to_another_school_does_not_exist() {
             }
         }
     }
-    assert!(checked > 25, "{checked}");
+    assert!(checked > 40, "{checked}");
     // Lists have nothing of another school in them.
     for path in [
         "/api/rooms",
@@ -190,6 +292,16 @@ async fn what_belongs_to_another_school_does_not_exist() {
         "/api/library",
         "/api/schools",
         "/api/wall",
+        "/api/classes",
+        "/api/bell-tables",
+        "/api/day-rules",
+        "/api/entries",
+        "/api/changes",
+        "/api/week",
+        "/api/feeds",
+        "/api/outcomes",
+        "/api/needs",
+        "/api/supplies",
     ] {
         let text = cast.foreign[0].1.get(path).await.text;
         for id in [
@@ -229,5 +341,5 @@ async fn ones_own_is_served() {
             served += usize::from((200..300).contains(&status));
         }
     }
-    assert!(served > 45, "{served}");
+    assert!(served > 75, "{served}");
 }

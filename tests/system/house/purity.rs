@@ -114,6 +114,11 @@ fn the_media_core_knows_no_clock_socket_thread_channel_disk_sql_or_async() {
 }
 
 #[test]
+fn the_calendar_knows_no_clock_socket_thread_channel_disk_sql_or_async() {
+    none("signaling/src/calendar is asked and answers", &names("signaling/src/calendar", FORBIDDEN_IN_MEDIA));
+}
+
+#[test]
 fn the_purity_check_sees_each_kind_of_fault() {
     let text = "use std::{fs, net::UdpSocket};\nuse tokio::sync::mpsc;\nasync fn a() {}\n\
         fn b() { let _ = std::time::Instant::now(); std::thread::spawn(|| ()); }\n\

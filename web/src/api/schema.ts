@@ -4,6 +4,146 @@
  */
 
 export interface paths {
+    "/api/bell-tables": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Bell tables of a school: the asked one, or one's own. */
+        get: operations["bell_tables"];
+        put?: never;
+        /** Adds a bell table. */
+        post: operations["add_bell_table"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/bell-tables/{table}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        /** Replaces a bell table. */
+        put: operations["replace_bell_table"];
+        post?: never;
+        /** Removes a bell table. */
+        delete: operations["remove_bell_table"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/calendar/{file}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** An iCalendar feed (RFC 5545): the lessons of the running and coming terms. The address is its credential. */
+        get: operations["calendar"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/changes": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Changes of lessons within reach on any side, the newest first. */
+        get: operations["changes"];
+        put?: never;
+        /** Makes a change for all sides, or asks the schools whose consent it needs. */
+        post: operations["add_change"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/changes/check": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** What a change would do. Nothing is written. */
+        post: operations["check_change"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/changes/{change}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /** Takes a change back, or a wish for one: for all sides at once. */
+        delete: operations["undo_change"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/changes/{change}/consent": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Consents to a change for one's schools; with the last consent it holds. */
+        post: operations["consent"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/classes": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Classes within reach. */
+        get: operations["classes"];
+        put?: never;
+        /** Adds a class. */
+        post: operations["add_class"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/clock": {
         parameters: {
             query?: never;
@@ -16,6 +156,58 @@ export interface paths {
         put?: never;
         post?: never;
         delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/day-rules": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Day rules that concern one's schools, by date; of a term if one is given. */
+        get: operations["day_rules"];
+        put?: never;
+        /** Adds day rules, one for each date, all or none. */
+        post: operations["add_day_rules"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/day-rules/shift": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Moves the lessons of some days by n days: writes the rules that do it. */
+        post: operations["shift_days"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/day-rules/{rule}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /** Removes a day rule. */
+        delete: operations["remove_day_rule"];
         options?: never;
         head?: never;
         patch?: never;
@@ -124,6 +316,75 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/entries": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Entries within reach, on either side. */
+        get: operations["entries"];
+        put?: never;
+        /** Adds an entry, or says everything that is in the way. */
+        post: operations["add_entry"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/entries/check": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** What an entry would be: how many lessons, and everything in their way. Nothing is written. */
+        post: operations["check_entry"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/entries/free": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** All periods of the week in the master's bell tables, and which of them are free for all sides of a pairing. */
+        post: operations["free_periods"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/entries/{entry}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /** Removes an entry none of whose lessons was held, planned for these days, or changed. */
+        delete: operations["remove_entry"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/events": {
         parameters: {
             query?: never;
@@ -133,6 +394,109 @@ export interface paths {
         };
         /** The event stream: a WebSocket of JSON text. The first message is `hello`. */
         get: operations["events"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/export": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** All schools, rooms, teachers, classes and a term's timetable, as an import reads them. */
+        get: operations["export"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/feeds": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** One's own feeds, without their secrets. */
+        get: operations["feeds"];
+        put?: never;
+        /** Makes an iCalendar address. Teachers make one of their own lessons, administrators of what is within their reach. */
+        post: operations["add_feed"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/feeds/{feed}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /** Revokes a feed: its address answers 404 from now on. */
+        delete: operations["remove_feed"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/figures": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The month's figures by region, group, school or subject: JSON, CSV or Excel. */
+        get: operations["month"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/import": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Imports a file, or says what it would do. All or nothing. */
+        post: operations["import"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/import/template": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** An empty workbook with all sheets and columns. */
+        get: operations["template"];
         put?: never;
         post?: never;
         delete?: never;
@@ -399,6 +763,41 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/needs": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Needs within reach. */
+        get: operations["needs"];
+        put?: never;
+        /** States a need. */
+        post: operations["add_need"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/needs/{need}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /** Takes a need back. */
+        delete: operations["remove_need"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/openapi.json": {
         parameters: {
             query?: never;
@@ -408,6 +807,23 @@ export interface paths {
         };
         /** This description. */
         get: operations["description"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/outcomes": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** What became of every planned lesson, with causes. */
+        get: operations["outcomes"];
         put?: never;
         post?: never;
         delete?: never;
@@ -434,6 +850,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/pairings/{pairing}/plan": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        /** Says what the calendar knows of a pairing: who assists, which classes, from when to when. */
+        put: operations["plan_pairing"];
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/people": {
         parameters: {
             query?: never;
@@ -446,6 +879,43 @@ export interface paths {
         put?: never;
         /** Adds a person. School administrators add teachers of their own school only. */
         post: operations["add_person"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/proposals": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The best assignment of all open offers to all open needs, explained; what concerns one's schools is shown. */
+        get: operations["proposals"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/proposals/accept": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Accepts a proposal for the school that offers: a pairing with entries in the periods both sides have. Both have
+         *     said that they want it, so nobody else is asked.
+         */
+        post: operations["accept"];
         delete?: never;
         options?: never;
         head?: never;
@@ -488,6 +958,59 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/supplies": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Supplies within reach. */
+        get: operations["supplies"];
+        put?: never;
+        /** Offers to take a class. */
+        post: operations["add_supply"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/supplies/{supply}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /** Takes an offer back. */
+        delete: operations["remove_supply"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/terms": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Terms, the latest first. */
+        get: operations["terms"];
+        put?: never;
+        /** Adds a term. */
+        post: operations["add_term"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/today": {
         parameters: {
             query?: never;
@@ -514,6 +1037,23 @@ export interface paths {
         };
         /** Today's lessons with their health. */
         get: operations["wall"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/week": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** A week of a teacher, class, room or school. A teacher sees the own week only. */
+        get: operations["week"];
         put?: never;
         post?: never;
         delete?: never;
@@ -615,11 +1155,68 @@ export interface paths {
 export type webhooks = Record<string, never>;
 export interface components {
     schemas: {
+        /** @description Accepts a proposal: it becomes a pairing with entries. */
+        AcceptProposal: {
+            /** @description The need. */
+            need: components["schemas"]["NeedId"];
+            /** @description The offer. */
+            supply: components["schemas"]["SupplyId"];
+            /** @description In which term. */
+            term: components["schemas"]["TermId"];
+        };
+        /** @description What became of an accepted proposal. */
+        Accepted: {
+            /** @description How many entries it has. */
+            entries: number;
+            /** @description The pairing. */
+            pairing: components["schemas"]["PairingId"];
+        };
         /**
          * @description Which bell.
          * @enum {string}
          */
         Bell: "admit" | "start" | "end" | "extended";
+        /** @description A period 节次. */
+        BellPeriod: {
+            /** @description `08:40`. */
+            end: string;
+            /** @description Name shown. */
+            name?: string | null;
+            /**
+             * Format: int32
+             * @description Number within the day.
+             */
+            no: number;
+            /** @description `08:00`. */
+            start: string;
+        };
+        /** @description A bell table 作息时间表. */
+        BellTable: components["schemas"]["NewBellTable"] & {
+            /** @description Id. */
+            id: components["schemas"]["TableId"];
+        };
+        /** @description A change. */
+        CalendarChange: {
+            /** @description What it does. */
+            act: components["schemas"]["ChangeAct"];
+            /**
+             * Format: int64
+             * @description When.
+             */
+            at_ms: number;
+            /** @description Schools whose consent is missing. */
+            awaits: components["schemas"]["SchoolRef"][];
+            /** @description Id. */
+            id: components["schemas"]["ChangeId"];
+            /** @description Who wished it. */
+            person: components["schemas"]["PersonRef"];
+            /** @description Where it is in its life. */
+            state: components["schemas"]["ChangeState"];
+            /** @description Of which term. */
+            term: components["schemas"]["TermId"];
+            /** @description Why. */
+            why: string;
+        };
         /** @description What a device can do. */
         Capabilities: {
             /**
@@ -640,6 +1237,50 @@ export interface components {
              */
             pixels?: number | null;
         };
+        /** @description What a change does. */
+        ChangeAct: {
+            /** @enum {string} */
+            kind: "move";
+            /** @description Which lesson. */
+            lesson: components["schemas"]["LessonNameRef"];
+            /** @description Where to. */
+            to: components["schemas"]["SlotRef"];
+        } | {
+            /** @description One. */
+            a: components["schemas"]["LessonNameRef"];
+            /** @description The other. */
+            b: components["schemas"]["LessonNameRef"];
+            /** @enum {string} */
+            kind: "swap";
+        } | {
+            /** @enum {string} */
+            kind: "substitute";
+            /** @description Which lesson. */
+            lesson: components["schemas"]["LessonNameRef"];
+            /** @description Who. */
+            teacher: components["schemas"]["PersonId"];
+        } | {
+            /** @enum {string} */
+            kind: "cancel";
+            /** @description Which lesson. */
+            lesson: components["schemas"]["LessonNameRef"];
+        };
+        /** @description What a change would do. */
+        ChangeCheck: {
+            /** @description Schools whose consent would be asked for. */
+            asks: components["schemas"]["SchoolRef"][];
+            /** @description Everything in the way. */
+            clashes: components["schemas"]["PlanClash"][];
+            /** @description True if nothing is in the way. */
+            possible: boolean;
+        };
+        /** Format: uuid */
+        ChangeId: string;
+        /**
+         * @description Where a change is in its life.
+         * @enum {string}
+         */
+        ChangeState: "asked" | "made" | "undone";
         /** @description A mark on the player's bar. */
         Chapter: {
             /**
@@ -676,6 +1317,31 @@ export interface components {
             /** @description Name of the person or room. */
             who: string;
         };
+        /** @description A lesson that clashes. */
+        ClashingLesson: {
+            /**
+             * Format: date
+             * @description The date it is on now.
+             */
+            date: string;
+            entry?: components["schemas"]["EntryId"] | null;
+            lesson?: components["schemas"]["LessonId"] | null;
+            /** @description Subject. */
+            subject: string;
+        };
+        /** @description A class. */
+        Class: {
+            /** @description Grade. */
+            grade: string;
+            /** @description Id. */
+            id: components["schemas"]["ClassId"];
+            /** @description Name. */
+            name: string;
+            /** @description Its school. */
+            school: components["schemas"]["SchoolRef"];
+        };
+        /** Format: uuid */
+        ClassId: string;
         /** @description The server's clock. */
         ClockAnswer: {
             /**
@@ -695,6 +1361,30 @@ export interface components {
             code: string;
             /** @description Where it stands. */
             room: components["schemas"]["RoomId"];
+        };
+        /** @description A day rule. */
+        DayRule: {
+            /**
+             * Format: date
+             * @description The date.
+             */
+            date: string;
+            /** @description The group. */
+            group?: string | null;
+            /** @description Id. */
+            id: components["schemas"]["RuleId"];
+            /** @description `holiday` or `runs_as`. */
+            kind: string;
+            school?: components["schemas"]["SchoolId"] | null;
+            /** @description For whom: `region`, `group` or `school`. */
+            scope: string;
+            /** @description The followed week. */
+            week?: Record<string, never> | null;
+            /**
+             * Format: int32
+             * @description The followed weekday.
+             */
+            weekday?: number | null;
         };
         /** @description What a demo's start page shows. */
         Demo: {
@@ -774,6 +1464,28 @@ export interface components {
          * @enum {string}
          */
         DisplayState: "waiting" | "paired" | "expired" | "revoked";
+        /** @description An entry. */
+        Entry: components["schemas"]["NewEntry"] & {
+            /** @description Grade of the pairing. */
+            grade: string;
+            /** @description Id. */
+            id: components["schemas"]["EntryId"];
+            /** @description The master's school. */
+            school: components["schemas"]["SchoolRef"];
+            /** @description Subject of the pairing. */
+            subject: string;
+            /** @description Who teaches. */
+            teacher: components["schemas"]["PersonRef"];
+        };
+        /** @description What an entry would be. */
+        EntryCheck: {
+            /** @description Everything in the way. */
+            clashes: components["schemas"]["PlanClash"][];
+            /** @description How many lessons it would have. */
+            lessons: number;
+        };
+        /** Format: uuid */
+        EntryId: string;
         /** @description Every error's body. */
         ErrorAnswer: {
             /** @description What is wrong. */
@@ -813,10 +1525,97 @@ export interface components {
             fields?: {
                 [key: string]: string;
             } | null;
+            /** @description Everything in the way of an entry or a change of the calendar (code `clash`). */
+            in_the_way?: components["schemas"]["PlanClash"][] | null;
             /** @description Zero-based m-line to blame (code `unfit_offer`). */
             line?: number | null;
             /** @description Plain English for an engineer. */
             message: string;
+        };
+        /** @description An iCalendar address; whoever knows it may read the feed until it is revoked. */
+        Feed: {
+            /**
+             * Format: int64
+             * @description When it was made.
+             */
+            created_ms: number;
+            /** @description Id. */
+            id: components["schemas"]["FeedId"];
+            /** @description Whose lessons. */
+            kind: components["schemas"]["Subject"];
+            /** @description Id of the teacher, class, room or school. */
+            subject: string;
+            /** @description Path of the address; shown once, when it is made. */
+            url?: string | null;
+        };
+        /** Format: uuid */
+        FeedId: string;
+        /** @description A month's figures of one group of lessons. */
+        Figure: {
+            /**
+             * Format: int64
+             * @description Cancelled.
+             */
+            cancelled: number;
+            /**
+             * Format: int64
+             * @description All rooms had it.
+             */
+            delivered: number;
+            /**
+             * Format: int64
+             * @description Nobody was taught.
+             */
+            failed: number;
+            /**
+             * Format: int64
+             * @description Minutes taught.
+             */
+            minutes: number;
+            /**
+             * Format: int64
+             * @description Held on another date than the timetable's.
+             */
+            moved: number;
+            /** @description Name of the school, group or subject; empty for the region. */
+            name: string;
+            /**
+             * Format: int64
+             * @description Still ahead, or not settled.
+             */
+            open: number;
+            /**
+             * Format: int64
+             * @description Some rooms, or some of the time.
+             */
+            partial: number;
+            /**
+             * Format: int64
+             * @description Lessons whose time was in the month.
+             */
+            planned: number;
+        };
+        /** @description A period of the week in a school's own bell table. */
+        FreePeriod: {
+            /**
+             * Format: int32
+             * @description Number of the period.
+             */
+            period: number;
+            /**
+             * Format: int32
+             * @description Monday 1 … Sunday 7.
+             */
+            weekday: number;
+        };
+        /** @description Wish for common free periods. */
+        FreePeriodsQuery: {
+            /** @description For which pairing. */
+            pairing: components["schemas"]["PairingId"];
+            /** @description Of which term. */
+            term: components["schemas"]["TermId"];
+            /** @description As of an entry. */
+            weeks: Record<string, never>;
         };
         /** @description A hole in a track. */
         GapRow: {
@@ -832,6 +1631,62 @@ export interface components {
             to_ms: number;
             /** @description Track. */
             track: string;
+        };
+        /** @description A lesson in a week's grid. */
+        GridLesson: {
+            /** @description What is in its way. */
+            clashes: components["schemas"]["PlanClash"][];
+            /**
+             * Format: date
+             * @description The date it is on now.
+             */
+            date: string;
+            /**
+             * Format: int64
+             * @description Last bell.
+             */
+            ends_ms: number;
+            /** @description Its entry. */
+            entry: components["schemas"]["EntryId"];
+            /** @description Grade. */
+            grade: string;
+            /** @description Id. */
+            id: components["schemas"]["LessonId"];
+            /**
+             * Format: date
+             * @description The date the timetable gives it: with the entry its name.
+             */
+            original: string;
+            /** @description The pairing. */
+            pairing: components["schemas"]["PairingId"];
+            /**
+             * Format: int32
+             * @description The period it is in now.
+             */
+            period: number;
+            /** @description The master room, then the rural rooms. */
+            rooms: components["schemas"]["RoomRef"][];
+            /**
+             * Format: int64
+             * @description First bell.
+             */
+            starts_ms: number;
+            /** @description `planned`, `moved` or `cancelled`. */
+            state: string;
+            /** @description Subject. */
+            subject: string;
+            /** @description Who teaches it. */
+            teacher: components["schemas"]["PersonRef"];
+            /**
+             * Format: int32
+             * @description Unit of the syllabus.
+             */
+            unit?: number | null;
+            /**
+             * Format: int32
+             * @description Teaching week.
+             */
+            week: number;
         };
         /** @description A summary of `getStats`. */
         Health: {
@@ -883,6 +1738,89 @@ export interface components {
              */
             secret?: string | null;
         };
+        /** @description Something wrong in a file. */
+        ImportFault: {
+            /** @description What is wrong, for programs: `missing`, `not_a_name`, `unknown`, `not_a_word` or `clash`. */
+            code: string;
+            /** @description Name of the column; empty for the whole row. */
+            column: string;
+            /** @description What is wrong, for people. */
+            message: string;
+            /** @description Row as a spreadsheet counts it, from 1. */
+            row: number;
+            /** @description Name of the sheet. */
+            sheet: string;
+        };
+        /** @description What an import would do, or has done. */
+        ImportReport: {
+            /** @description New classes. */
+            classes: number;
+            /** @description True if it was written. */
+            committed: boolean;
+            /** @description New entries. */
+            entries: number;
+            /** @description With one fault nothing is written. */
+            faults: components["schemas"]["ImportFault"][];
+            /** @description Rows that are there already and are left as they are. */
+            known: number;
+            /** @description New pairings. */
+            pairings: number;
+            /** @description New rooms. */
+            rooms: number;
+            /** @description New schools. */
+            schools: number;
+            /** @description New teachers; they cannot sign in before they are given a password. */
+            teachers: number;
+        };
+        /** @description What became of a planned lesson. */
+        LedgerRow: {
+            /** @description Of what went wrong: `not_held`, `teacher_absent`, `rooms_absent`, `server_down`, `room_short`. */
+            cause?: string | null;
+            /**
+             * Format: int64
+             * @description Last bell.
+             */
+            ends_ms: number;
+            /** @description Grade. */
+            grade: string;
+            /** @description Its group. */
+            group?: string | null;
+            /** @description The lesson. */
+            lesson: components["schemas"]["LessonId"];
+            /**
+             * Format: int64
+             * @description Minutes in which the teacher and at least one room can have been there together.
+             */
+            minutes: number;
+            /**
+             * Format: date
+             * @description The date the timetable had it on, where that is another.
+             */
+            moved_from?: string | null;
+            /** @description `planned` (still ahead, or running), `delivered`, `partial`, `failed` or `cancelled`. */
+            result: string;
+            /**
+             * Format: int64
+             * @description Rural rooms.
+             */
+            rooms: number;
+            /**
+             * Format: int64
+             * @description Those that were there long enough.
+             */
+            rooms_served: number;
+            /** @description The master's school. */
+            school: components["schemas"]["SchoolRef"];
+            /**
+             * Format: int64
+             * @description First bell.
+             */
+            starts_ms: number;
+            /** @description Subject. */
+            subject: string;
+            /** @description Who taught it. */
+            teacher: components["schemas"]["PersonRef"];
+        };
         /** @description A dated lesson. */
         Lesson: {
             /**
@@ -922,6 +1860,16 @@ export interface components {
         };
         /** Format: uuid */
         LessonId: string;
+        /** @description The name of a lesson. */
+        LessonNameRef: {
+            /**
+             * Format: date
+             * @description The date the timetable gives it.
+             */
+            date: string;
+            /** @description Its entry. */
+            entry: components["schemas"]["EntryId"];
+        };
         /** @description A rural room's place in a lesson. */
         LessonRoom: {
             /** @description The class there. */
@@ -1041,6 +1989,88 @@ export interface components {
             room?: components["schemas"]["RoomRef"] | null;
             seat?: components["schemas"]["SeatId"] | null;
         };
+        /** @description An offer that came near a need. */
+        NearSupply: {
+            /**
+             * @description Everything in the way: `subject`, `grade`, `edition`, `pace`, `link`, `room`, `no_common_period`, or
+             *     `given_elsewhere` when it would fit but does more good for another need.
+             */
+            obstacles: string[];
+            /** @description The offer. */
+            supply: components["schemas"]["SupplyId"];
+        };
+        /** @description A need. */
+        Need: components["schemas"]["NewNeed"] & {
+            /** @description Id. */
+            id: components["schemas"]["NeedId"];
+            pairing?: components["schemas"]["PairingId"] | null;
+            /** @description The room's name. */
+            place: components["schemas"]["RoomRef"];
+            /** @description The school. */
+            school: components["schemas"]["SchoolRef"];
+        };
+        /** Format: uuid */
+        NeedId: string;
+        /** @description What a bell table says. */
+        NewBellTable: {
+            /**
+             * Format: date
+             * @description First day.
+             */
+            from: string;
+            /** @description Name. */
+            name: string;
+            /** @description Its periods; none overlaps another. */
+            periods: components["schemas"]["BellPeriod"][];
+            /** @description Its school. */
+            school: components["schemas"]["SchoolId"];
+            /** @description Beats ordinary tables on its dates. */
+            temporary: boolean;
+            /**
+             * Format: date
+             * @description Last day.
+             */
+            to: string;
+            /** @description Monday 1 … Sunday 7. */
+            weekdays: number[];
+        };
+        /** @description A change 调课 that is wished for. */
+        NewChange: {
+            /** @description What is to be done. */
+            act: components["schemas"]["ChangeAct"];
+            /** @description Of which term. */
+            term: components["schemas"]["TermId"];
+            /** @description Why, for all who read it. */
+            why?: string;
+        };
+        /** @description A new class. */
+        NewClass: {
+            /** @description Grade. */
+            grade: string;
+            /** @description Name. */
+            name: string;
+            /** @description Its school. */
+            school: components["schemas"]["SchoolId"];
+        };
+        /** @description New day rules: one for each date. */
+        NewDayRules: {
+            /** @description The dates. */
+            dates: string[];
+            /** @description The group, for that scope. */
+            group?: string | null;
+            /** @description `holiday` or `runs_as`. */
+            kind: string;
+            school?: components["schemas"]["SchoolId"] | null;
+            /** @description For whom: `region`, `group` or `school`. */
+            scope: string;
+            /** @description The followed week: `own` (if missing), `odd`, `even` or a number. */
+            week?: Record<string, never> | null;
+            /**
+             * Format: int32
+             * @description The followed weekday, for `runs_as`.
+             */
+            weekday?: number | null;
+        };
         /** @description A display that waits to be paired. */
         NewDisplay: {
             /** @description 8 characters of Crockford's alphabet; shown as XXXX-XXXX. */
@@ -1054,6 +2084,32 @@ export interface components {
             id: components["schemas"]["DisplayId"];
             /** @description The device's bearer, good for media once paired. */
             secret: string;
+        };
+        /** @description A line of the weekly timetable 排课. */
+        NewEntry: {
+            /** @description Whose lessons. */
+            pairing: components["schemas"]["PairingId"];
+            /**
+             * Format: int32
+             * @description Period of the master's bell table.
+             */
+            period: number;
+            /** @description Of which term. */
+            term: components["schemas"]["TermId"];
+            /**
+             * Format: int32
+             * @description Monday 1 … Sunday 7.
+             */
+            weekday: number;
+            /** @description `all`, `odd`, `even` or a list of week numbers. */
+            weeks: Record<string, never>;
+        };
+        /** @description Wish for an iCalendar address. */
+        NewFeed: {
+            /** @description Whose lessons. */
+            kind: components["schemas"]["Subject"];
+            /** @description Id of the teacher, class, room or school. */
+            subject: string;
         };
         /** @description A new lesson. */
         NewLesson: {
@@ -1073,6 +2129,35 @@ export interface components {
             title?: string | null;
             /** @description Unit of the syllabus. */
             unit?: string | null;
+        };
+        /** @description A class that lacks a subject. */
+        NewNeed: {
+            class?: components["schemas"]["ClassId"] | null;
+            /** @description Edition of the textbook; any if missing. */
+            edition?: string | null;
+            /** @description When class and room are free for this; no two needs of a room or class share one. */
+            free: components["schemas"]["FreePeriod"][];
+            /** @description Grade. */
+            grade: string;
+            /**
+             * Format: int32
+             * @description Lessons wanted a week, 1 to 10.
+             */
+            periods: number;
+            /**
+             * Format: int32
+             * @description The school's own ranking, 1 first, to 9.
+             */
+            rank: number;
+            /** @description Where its display stands. */
+            room: components["schemas"]["RoomId"];
+            /** @description Subject. */
+            subject: string;
+            /**
+             * Format: int32
+             * @description The unit the class is at.
+             */
+            unit?: number | null;
         };
         /** @description A new pairing. */
         NewPairing: {
@@ -1118,6 +2203,50 @@ export interface components {
             kind: components["schemas"]["SchoolKind"];
             /** @description Name. */
             name: string;
+        };
+        /** @description A teacher's offer to take one class. */
+        NewSupply: {
+            /** @description Edition of the textbook; any if missing. */
+            edition?: string | null;
+            /** @description When teacher and room are free for this; no two offers of a teacher or room share one. */
+            free: components["schemas"]["FreePeriod"][];
+            /** @description Grade. */
+            grade: string;
+            /** @description Wants to see and hear the class. */
+            interactive: boolean;
+            /**
+             * Format: int32
+             * @description Lessons offered a week, 1 to 10.
+             */
+            periods: number;
+            /** @description From which master room. */
+            room: components["schemas"]["RoomId"];
+            /** @description Subject. */
+            subject: string;
+            /** @description Who teaches. */
+            teacher: components["schemas"]["PersonId"];
+            /**
+             * Format: int32
+             * @description The unit the own class is at.
+             */
+            unit?: number | null;
+        };
+        /** @description A new term; terms do not overlap. */
+        NewTerm: {
+            /**
+             * Format: date
+             * @description First day.
+             */
+            first_day: string;
+            /**
+             * Format: date
+             * @description Last day.
+             */
+            last_day: string;
+            /** @description Name. */
+            name: string;
+            /** @description IANA name; Asia/Shanghai if missing. */
+            zone?: string | null;
         };
         /** @description Wish for a lesson's bearer token. */
         NewToken: {
@@ -1180,6 +2309,75 @@ export interface components {
             kind: "snapshot";
         };
         /** @description One page of a list. */
+        Page_CalendarChange: {
+            /** @description The rows. */
+            items: {
+                /** @description What it does. */
+                act: components["schemas"]["ChangeAct"];
+                /**
+                 * Format: int64
+                 * @description When.
+                 */
+                at_ms: number;
+                /** @description Schools whose consent is missing. */
+                awaits: components["schemas"]["SchoolRef"][];
+                /** @description Id. */
+                id: components["schemas"]["ChangeId"];
+                /** @description Who wished it. */
+                person: components["schemas"]["PersonRef"];
+                /** @description Where it is in its life. */
+                state: components["schemas"]["ChangeState"];
+                /** @description Of which term. */
+                term: components["schemas"]["TermId"];
+                /** @description Why. */
+                why: string;
+            }[];
+            /**
+             * Format: int64
+             * @description From 1.
+             */
+            page: number;
+            /**
+             * Format: int64
+             * @description At most 100.
+             */
+            per_page: number;
+            /**
+             * Format: int64
+             * @description Rows on all pages.
+             */
+            total: number;
+        };
+        /** @description One page of a list. */
+        Page_Class: {
+            /** @description The rows. */
+            items: {
+                /** @description Grade. */
+                grade: string;
+                /** @description Id. */
+                id: components["schemas"]["ClassId"];
+                /** @description Name. */
+                name: string;
+                /** @description Its school. */
+                school: components["schemas"]["SchoolRef"];
+            }[];
+            /**
+             * Format: int64
+             * @description From 1.
+             */
+            page: number;
+            /**
+             * Format: int64
+             * @description At most 100.
+             */
+            per_page: number;
+            /**
+             * Format: int64
+             * @description Rows on all pages.
+             */
+            total: number;
+        };
+        /** @description One page of a list. */
         Page_Display: {
             /** @description The rows. */
             items: {
@@ -1197,6 +2395,104 @@ export interface components {
                 school?: components["schemas"]["SchoolRef"] | null;
                 /** @description State. */
                 state: components["schemas"]["DisplayState"];
+            }[];
+            /**
+             * Format: int64
+             * @description From 1.
+             */
+            page: number;
+            /**
+             * Format: int64
+             * @description At most 100.
+             */
+            per_page: number;
+            /**
+             * Format: int64
+             * @description Rows on all pages.
+             */
+            total: number;
+        };
+        /** @description One page of a list. */
+        Page_Entry: {
+            /** @description The rows. */
+            items: (components["schemas"]["NewEntry"] & {
+                /** @description Grade of the pairing. */
+                grade: string;
+                /** @description Id. */
+                id: components["schemas"]["EntryId"];
+                /** @description The master's school. */
+                school: components["schemas"]["SchoolRef"];
+                /** @description Subject of the pairing. */
+                subject: string;
+                /** @description Who teaches. */
+                teacher: components["schemas"]["PersonRef"];
+            })[];
+            /**
+             * Format: int64
+             * @description From 1.
+             */
+            page: number;
+            /**
+             * Format: int64
+             * @description At most 100.
+             */
+            per_page: number;
+            /**
+             * Format: int64
+             * @description Rows on all pages.
+             */
+            total: number;
+        };
+        /** @description One page of a list. */
+        Page_LedgerRow: {
+            /** @description The rows. */
+            items: {
+                /** @description Of what went wrong: `not_held`, `teacher_absent`, `rooms_absent`, `server_down`, `room_short`. */
+                cause?: string | null;
+                /**
+                 * Format: int64
+                 * @description Last bell.
+                 */
+                ends_ms: number;
+                /** @description Grade. */
+                grade: string;
+                /** @description Its group. */
+                group?: string | null;
+                /** @description The lesson. */
+                lesson: components["schemas"]["LessonId"];
+                /**
+                 * Format: int64
+                 * @description Minutes in which the teacher and at least one room can have been there together.
+                 */
+                minutes: number;
+                /**
+                 * Format: date
+                 * @description The date the timetable had it on, where that is another.
+                 */
+                moved_from?: string | null;
+                /** @description `planned` (still ahead, or running), `delivered`, `partial`, `failed` or `cancelled`. */
+                result: string;
+                /**
+                 * Format: int64
+                 * @description Rural rooms.
+                 */
+                rooms: number;
+                /**
+                 * Format: int64
+                 * @description Those that were there long enough.
+                 */
+                rooms_served: number;
+                /** @description The master's school. */
+                school: components["schemas"]["SchoolRef"];
+                /**
+                 * Format: int64
+                 * @description First bell.
+                 */
+                starts_ms: number;
+                /** @description Subject. */
+                subject: string;
+                /** @description Who taught it. */
+                teacher: components["schemas"]["PersonRef"];
             }[];
             /**
              * Format: int64
@@ -1253,6 +2549,34 @@ export interface components {
                 /** @description Unit of the syllabus. */
                 unit?: string | null;
             }[];
+            /**
+             * Format: int64
+             * @description From 1.
+             */
+            page: number;
+            /**
+             * Format: int64
+             * @description At most 100.
+             */
+            per_page: number;
+            /**
+             * Format: int64
+             * @description Rows on all pages.
+             */
+            total: number;
+        };
+        /** @description One page of a list. */
+        Page_Need: {
+            /** @description The rows. */
+            items: (components["schemas"]["NewNeed"] & {
+                /** @description Id. */
+                id: components["schemas"]["NeedId"];
+                pairing?: components["schemas"]["PairingId"] | null;
+                /** @description The room's name. */
+                place: components["schemas"]["RoomRef"];
+                /** @description The school. */
+                school: components["schemas"]["SchoolRef"];
+            })[];
             /**
              * Format: int64
              * @description From 1.
@@ -1394,6 +2718,34 @@ export interface components {
              */
             total: number;
         };
+        /** @description One page of a list. */
+        Page_Supply: {
+            /** @description The rows. */
+            items: (components["schemas"]["NewSupply"] & {
+                /** @description Id. */
+                id: components["schemas"]["SupplyId"];
+                pairing?: components["schemas"]["PairingId"] | null;
+                /** @description Who teaches. */
+                person: components["schemas"]["PersonRef"];
+                /** @description The room's school. */
+                school: components["schemas"]["SchoolRef"];
+            })[];
+            /**
+             * Format: int64
+             * @description From 1.
+             */
+            page: number;
+            /**
+             * Format: int64
+             * @description At most 100.
+             */
+            per_page: number;
+            /**
+             * Format: int64
+             * @description Rows on all pages.
+             */
+            total: number;
+        };
         /** @description A pairing 结对. */
         Pairing: {
             /** @description Grade. */
@@ -1411,6 +2763,26 @@ export interface components {
         };
         /** Format: uuid */
         PairingId: string;
+        /** @description What the calendar knows of a pairing besides its people and rooms. */
+        PairingPlan: {
+            /** @description Who assists. */
+            co_teachers: components["schemas"]["PersonId"][];
+            /**
+             * Format: date
+             * @description First day it is valid; the term's if missing.
+             */
+            from?: string | null;
+            /** @description `county`, `city` or `province`. */
+            level?: string | null;
+            master_class?: components["schemas"]["ClassId"] | null;
+            /** @description The classes in the rural rooms. */
+            rural_classes: components["schemas"]["RoomClass"][];
+            /**
+             * Format: date
+             * @description Last day it is valid.
+             */
+            to?: string | null;
+        };
         /** @description A person who can sign in. */
         Person: {
             /** @description Id. */
@@ -1431,6 +2803,56 @@ export interface components {
             id: components["schemas"]["PersonId"];
             /** @description Name. */
             name: string;
+        };
+        /** @description One reason why lessons cannot be as planned. */
+        PlanClash: {
+            /**
+             * Format: int64
+             * @description Until.
+             */
+            ends_ms: number;
+            /**
+             * @description `teacher`, `co_teacher`, `master_room`, `rural_room`, `class`, `overlap_too_short`, `outside_term`, `holiday` or
+             *     `no_such_period`.
+             */
+            kind: string;
+            /** @description One lesson or two. */
+            lessons: components["schemas"]["ClashingLesson"][];
+            /** @description Its name. */
+            name: string;
+            /**
+             * Format: int64
+             * @description From, epoch milliseconds.
+             */
+            starts_ms: number;
+            /** @description Id of the person, room, class or school. */
+            who: string;
+        };
+        /** @description That an offer meets a need. */
+        Proposal: {
+            /** @description The need. */
+            need: components["schemas"]["NeedId"];
+            /** @description The periods they have together. */
+            periods: components["schemas"]["SharedPeriod"][];
+            /** @description The offer. */
+            supply: components["schemas"]["SupplyId"];
+            /**
+             * Format: int32
+             * @description Lessons a week that were wanted.
+             */
+            wanted: number;
+            /**
+             * Format: int32
+             * @description What each met period counts: scarce subjects count double, the school's ranking decides within them.
+             */
+            weight: number;
+        };
+        /** @description What matching found. */
+        Proposals: {
+            /** @description Best first. */
+            proposals: components["schemas"]["Proposal"][];
+            /** @description Needs that cannot be met as things are. */
+            rejections: components["schemas"]["Rejection"][];
         };
         /**
          * @description How a line does, in a word.
@@ -1488,6 +2910,13 @@ export interface components {
          * @enum {string}
          */
         RecordingState: "growing" | "kept" | "lost";
+        /** @description A need without a proposal. */
+        Rejection: {
+            /** @description The offers that came nearest. */
+            nearest: components["schemas"]["NearSupply"][];
+            /** @description The need. */
+            need: components["schemas"]["NeedId"];
+        };
         /**
          * @description What a person may do.
          * @enum {string}
@@ -1507,6 +2936,13 @@ export interface components {
             name: string;
             /** @description Its school. */
             school: components["schemas"]["SchoolRef"];
+        };
+        /** @description Which class sits in a room. */
+        RoomClass: {
+            /** @description The class. */
+            class: components["schemas"]["ClassId"];
+            /** @description The room. */
+            room: components["schemas"]["RoomId"];
         };
         /** @description A classroom's display, if it has one. */
         RoomDisplay: {
@@ -1533,6 +2969,8 @@ export interface components {
             /** @description Name. */
             name: string;
         };
+        /** Format: uuid */
+        RuleId: string;
         /** @description A rural room of a pairing. */
         RuralSide: {
             /** @description Kind. */
@@ -1737,6 +3175,63 @@ export interface components {
         };
         /** Format: uuid */
         SessionId: string;
+        /** @description A period two sides have together. */
+        SharedPeriod: {
+            /**
+             * Format: int32
+             * @description Of the master's bell table.
+             */
+            master_period: number;
+            /**
+             * Format: int32
+             * @description Of the rural school's bell table.
+             */
+            rural_period: number;
+            /**
+             * Format: int32
+             * @description Monday 1 … Sunday 7.
+             */
+            weekday: number;
+        };
+        /** @description "Shift these days by n": writes the day rules that move their lessons. */
+        ShiftDays: {
+            /**
+             * Format: int32
+             * @description By how many days.
+             */
+            by: number;
+            /**
+             * Format: date
+             * @description First day moved.
+             */
+            from: string;
+            /** @description The group. */
+            group?: string | null;
+            /** @description The school whose days are read; with scope `school` also whose days are moved. */
+            school: components["schemas"]["SchoolId"];
+            /** @description As for a rule. */
+            scope: string;
+            /** @description Of which term. */
+            term: components["schemas"]["TermId"];
+            /**
+             * Format: date
+             * @description Last day moved.
+             */
+            to: string;
+        };
+        /** @description Where a lesson is moved to. */
+        SlotRef: {
+            /**
+             * Format: date
+             * @description The date.
+             */
+            date: string;
+            /**
+             * Format: int32
+             * @description Period of the master's bell table.
+             */
+            period: number;
+        };
         /** @description What one slot of the page shows. */
         SlotView: {
             /** @description Its m-line. */
@@ -1774,6 +3269,46 @@ export interface components {
             /** @description Whose. */
             seat: components["schemas"]["SeatId"];
         };
+        /**
+         * @description Whose lessons a feed or a week shows.
+         * @enum {string}
+         */
+        Subject: "teacher" | "class" | "room" | "school";
+        /** @description A supply. */
+        Supply: components["schemas"]["NewSupply"] & {
+            /** @description Id. */
+            id: components["schemas"]["SupplyId"];
+            pairing?: components["schemas"]["PairingId"] | null;
+            /** @description Who teaches. */
+            person: components["schemas"]["PersonRef"];
+            /** @description The room's school. */
+            school: components["schemas"]["SchoolRef"];
+        };
+        /** Format: uuid */
+        SupplyId: string;
+        /** Format: uuid */
+        TableId: string;
+        /** @description A term 学期. */
+        Term: {
+            /**
+             * Format: date
+             * @description First day; its week is week 1.
+             */
+            first_day: string;
+            /** @description Id. */
+            id: components["schemas"]["TermId"];
+            /**
+             * Format: date
+             * @description Last day.
+             */
+            last_day: string;
+            /** @description Name. */
+            name: string;
+            /** @description IANA name of the time zone. */
+            zone: string;
+        };
+        /** Format: uuid */
+        TermId: string;
         /** @description Today's lessons of whoever asks. */
         Today: {
             /** @description By start. */
@@ -1844,6 +3379,57 @@ export interface components {
             /** @description `green`, `amber`, `red`, or `grey` when there is nothing to judge. */
             health: string;
         };
+        /** @description A week of a school, class, teacher or room. */
+        Week: {
+            /** @description Its days. */
+            days: components["schemas"]["WeekDay"][];
+            /** @description By start. */
+            lessons: components["schemas"]["GridLesson"][];
+            /**
+             * Format: date
+             * @description Monday.
+             */
+            monday: string;
+            /**
+             * Format: int32
+             * @description Teaching week.
+             */
+            week: number;
+        };
+        /** @description A day of a week's grid. */
+        WeekDay: {
+            /**
+             * Format: date
+             * @description The date.
+             */
+            date: string;
+            /**
+             * Format: int32
+             * @description The weekday it follows; none on a holiday.
+             */
+            follows?: number | null;
+            /** @description The periods of the school's bell table. */
+            periods: components["schemas"]["BellPeriod"][];
+        };
+        /** @description A period of the week. */
+        WeekPeriod: {
+            /** @description Is it free for all sides? */
+            free: boolean;
+            /** @description Kinds of what is in the way, each once. */
+            kinds: string[];
+            /** @description How many lessons a term it would have. */
+            lessons: number;
+            /**
+             * Format: int32
+             * @description Period of the master's bell table.
+             */
+            period: number;
+            /**
+             * Format: int32
+             * @description Monday 1 … Sunday 7.
+             */
+            weekday: number;
+        };
     };
     responses: never;
     parameters: never;
@@ -1853,6 +3439,478 @@ export interface components {
 }
 export type $defs = Record<string, never>;
 export interface operations {
+    bell_tables: {
+        parameters: {
+            query?: {
+                /** @description Only of this term. */
+                term?: components["schemas"]["TermId"];
+                /** @description Only of this school. */
+                school?: components["schemas"]["SchoolId"];
+                /** @description Only of this pairing. */
+                pairing?: components["schemas"]["PairingId"];
+                /** @description From 1. */
+                page?: number;
+                /** @description At most 100; 50 if missing. */
+                per_page?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["BellTable"][];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+        };
+    };
+    add_bell_table: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewBellTable"];
+            };
+        };
+        responses: {
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["BellTable"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description Faults by their place in the table */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+        };
+    };
+    replace_bell_table: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                table: components["schemas"]["TableId"];
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewBellTable"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["BellTable"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+        };
+    };
+    remove_bell_table: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                table: components["schemas"]["TableId"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+        };
+    };
+    calendar: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description `<secret>.ics` */
+                file: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "text/calendar": string;
+                };
+            };
+            304: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+        };
+    };
+    changes: {
+        parameters: {
+            query?: {
+                /** @description Only of this term. */
+                term?: components["schemas"]["TermId"];
+                /** @description Only of this school. */
+                school?: components["schemas"]["SchoolId"];
+                /** @description Only of this pairing. */
+                pairing?: components["schemas"]["PairingId"];
+                /** @description From 1. */
+                page?: number;
+                /** @description At most 100; 50 if missing. */
+                per_page?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Page_CalendarChange"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+        };
+    };
+    add_change: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewChange"];
+            };
+        };
+        responses: {
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CalendarChange"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description `clash`, with all reasons in `in_the_way` */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+        };
+    };
+    check_change: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewChange"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ChangeCheck"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+        };
+    };
+    undo_change: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                change: components["schemas"]["ChangeId"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+        };
+    };
+    consent: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                change: components["schemas"]["ChangeId"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CalendarChange"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+        };
+    };
+    classes: {
+        parameters: {
+            query?: {
+                /** @description Only of this term. */
+                term?: components["schemas"]["TermId"];
+                /** @description Only of this school. */
+                school?: components["schemas"]["SchoolId"];
+                /** @description Only of this pairing. */
+                pairing?: components["schemas"]["PairingId"];
+                /** @description From 1. */
+                page?: number;
+                /** @description At most 100; 50 if missing. */
+                per_page?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Page_Class"];
+                };
+            };
+        };
+    };
+    add_class: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewClass"];
+            };
+        };
+        responses: {
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Class"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+        };
+    };
     clock: {
         parameters: {
             query?: never;
@@ -1868,6 +3926,186 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["ClockAnswer"];
+                };
+            };
+        };
+    };
+    day_rules: {
+        parameters: {
+            query?: {
+                /** @description Only of this term. */
+                term?: components["schemas"]["TermId"];
+                /** @description Only of this school. */
+                school?: components["schemas"]["SchoolId"];
+                /** @description Only of this pairing. */
+                pairing?: components["schemas"]["PairingId"];
+                /** @description From 1. */
+                page?: number;
+                /** @description At most 100; 50 if missing. */
+                per_page?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DayRule"][];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+        };
+    };
+    add_day_rules: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewDayRules"];
+            };
+        };
+        responses: {
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description `two_rules`: the scope has one on a date */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+        };
+    };
+    shift_days: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ShiftDays"];
+            };
+        };
+        responses: {
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+        };
+    };
+    remove_day_rule: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                rule: components["schemas"]["RuleId"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
         };
@@ -2085,6 +4323,197 @@ export interface operations {
             };
         };
     };
+    entries: {
+        parameters: {
+            query?: {
+                /** @description Only of this term. */
+                term?: components["schemas"]["TermId"];
+                /** @description Only of this school. */
+                school?: components["schemas"]["SchoolId"];
+                /** @description Only of this pairing. */
+                pairing?: components["schemas"]["PairingId"];
+                /** @description From 1. */
+                page?: number;
+                /** @description At most 100; 50 if missing. */
+                per_page?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Page_Entry"];
+                };
+            };
+        };
+    };
+    add_entry: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewEntry"];
+            };
+        };
+        responses: {
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Entry"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description `clash`, with all reasons in `in_the_way` */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+        };
+    };
+    check_entry: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewEntry"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["EntryCheck"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+        };
+    };
+    free_periods: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["FreePeriodsQuery"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["WeekPeriod"][];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+        };
+    };
+    remove_entry: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                entry: components["schemas"]["EntryId"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+        };
+    };
     events: {
         parameters: {
             query?: never;
@@ -2107,6 +4536,229 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+        };
+    };
+    export: {
+        parameters: {
+            query: {
+                /** @description The term. */
+                term: components["schemas"]["TermId"];
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet": number[];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+        };
+    };
+    feeds: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Feed"][];
+                };
+            };
+        };
+    };
+    add_feed: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewFeed"];
+            };
+        };
+        responses: {
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Feed"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+        };
+    };
+    remove_feed: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                feed: components["schemas"]["FeedId"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+        };
+    };
+    month: {
+        parameters: {
+            query?: {
+                /** @description `2026-11`. */
+                month?: string;
+                /** @description `region` (if missing), `group`, `school` or `subject`. */
+                by?: string;
+                /** @description `json` (if missing), `csv` or `xlsx`. */
+                format?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Figure"][];
+                };
+            };
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+        };
+    };
+    import: {
+        parameters: {
+            query: {
+                /** @description Into which term the timetable goes. */
+                term: components["schemas"]["TermId"];
+                /** @description `true`: written, if there is no fault. A dry run otherwise. */
+                commit?: boolean;
+                /** @description For CSV: which sheet it is. Without it the file is an Excel workbook. */
+                sheet?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** @description An .xlsx workbook, or the CSV of one sheet (UTF-8 or GBK); at most 16 MiB */
+        requestBody: {
+            content: {
+                "application/octet-stream": number[];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ImportReport"];
+                };
+            };
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+        };
+    };
+    template: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet": number[];
                 };
             };
         };
@@ -2812,6 +5464,118 @@ export interface operations {
             };
         };
     };
+    needs: {
+        parameters: {
+            query?: {
+                /** @description Only of this term. */
+                term?: components["schemas"]["TermId"];
+                /** @description Only of this school. */
+                school?: components["schemas"]["SchoolId"];
+                /** @description Only of this pairing. */
+                pairing?: components["schemas"]["PairingId"];
+                /** @description From 1. */
+                page?: number;
+                /** @description At most 100; 50 if missing. */
+                per_page?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Page_Need"];
+                };
+            };
+        };
+    };
+    add_need: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewNeed"];
+            };
+        };
+        responses: {
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Need"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+        };
+    };
+    remove_need: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                need: components["schemas"]["NeedId"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+        };
+    };
     description: {
         parameters: {
             query?: never;
@@ -2827,6 +5591,38 @@ export interface operations {
                 };
                 content: {
                     "application/json": unknown;
+                };
+            };
+        };
+    };
+    outcomes: {
+        parameters: {
+            query?: {
+                /** @description Lessons that begin at or after this. */
+                from_ms?: number;
+                /** @description Lessons that begin before this. */
+                to_ms?: number;
+                /** @description Only of this master's school. */
+                school?: components["schemas"]["SchoolId"];
+                /** @description Only of this subject. */
+                subject?: string;
+                /** @description From 1. */
+                page?: number;
+                /** @description At most 100; 50 if missing. */
+                per_page?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Page_LedgerRow"];
                 };
             };
         };
@@ -2886,6 +5682,45 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Pairing"];
+                };
+            };
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+        };
+    };
+    plan_pairing: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                pairing: components["schemas"]["PairingId"];
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["PairingPlan"];
+            };
+        };
+        responses: {
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
             422: {
@@ -2980,6 +5815,76 @@ export interface operations {
                 };
             };
             422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+        };
+    };
+    proposals: {
+        parameters: {
+            query: {
+                /** @description The term. */
+                term: components["schemas"]["TermId"];
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Proposals"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+        };
+    };
+    accept: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["AcceptProposal"];
+            };
+        };
+        responses: {
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Accepted"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description `does_not_fit`, `met`, or `clash`: a side is not free then */
+            409: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -3139,6 +6044,176 @@ export interface operations {
             };
         };
     };
+    supplies: {
+        parameters: {
+            query?: {
+                /** @description Only of this term. */
+                term?: components["schemas"]["TermId"];
+                /** @description Only of this school. */
+                school?: components["schemas"]["SchoolId"];
+                /** @description Only of this pairing. */
+                pairing?: components["schemas"]["PairingId"];
+                /** @description From 1. */
+                page?: number;
+                /** @description At most 100; 50 if missing. */
+                per_page?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Page_Supply"];
+                };
+            };
+        };
+    };
+    add_supply: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewSupply"];
+            };
+        };
+        responses: {
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Supply"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+        };
+    };
+    remove_supply: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                supply: components["schemas"]["SupplyId"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+        };
+    };
+    terms: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Term"][];
+                };
+            };
+        };
+    };
+    add_term: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewTerm"];
+            };
+        };
+        responses: {
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Term"];
+                };
+            };
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+        };
+    };
     today: {
         parameters: {
             query?: never;
@@ -3173,6 +6248,45 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Wall"];
+                };
+            };
+        };
+    };
+    week: {
+        parameters: {
+            query?: {
+                /** @description A day of the week; today if missing. */
+                date?: string;
+                /** @description Of this teacher or co-teacher. */
+                teacher?: components["schemas"]["PersonId"];
+                /** @description Of this class. */
+                class?: components["schemas"]["ClassId"];
+                /** @description Of this room. */
+                room?: components["schemas"]["RoomId"];
+                /** @description Of this school, on either side. */
+                school?: components["schemas"]["SchoolId"];
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Week"];
+                };
+            };
+            /** @description Also where no term has this date */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
         };

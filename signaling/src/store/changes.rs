@@ -1,0 +1,294 @@
+//! Changes 调课 and consents; and the whole calendar of a term as a plan document.
+
+use super::calendar::{Act, date, json, text};
+use super::{Store, Window};
+use crate::auth::Reach;
+use crate::error::{Error, Result};
+use crate::model::{ChangeId, ChangeState, EntryId, PersonId, SchoolId, TermId};
+use crate::schema::{CalendarChange, CalendarQuery, ChangeAct, NewChange, Page, PersonRef, SchoolRef};
+use serde_json::{Value, json as value};
+use sqlx::FromRow;
+use std::collections::HashMap;
+
+#[derive(FromRow)]
+struct ChangeRow {
+    id: ChangeId,
+    term: TermId,
+    act: String,
+    state: ChangeState,
+    person: PersonId,
+    person_name: String,
+    at_ms: i64,
+    why: String,
+}
+
+/// A term's calendar as a plan file has it, with what the plan does not keep.
+pub(crate) struct PlanRows {
+    /// The plan document.
+    pub(crate) plan: Value,
+    /// Ids of the changes, in the order of the document.
+    pub(crate) changes: Vec<ChangeId>,
+    /// Names of schools, rooms, classes and people by id.
+    pub(crate) names: HashMap<String, String>,
+}
+
+impl Store {
+    /// Writes a change and the schools that must consent to it, in one transaction; without such schools it holds at
+    /// once.
+    pub async fn add_change(
+        &self,
+        new: &NewChange,
+        asks: &[SchoolId],
+        person: PersonId,
+        at_ms: i64,
+    ) -> Result<ChangeId> {
+        let id = ChangeId::random();
+        let state = if asks.is_empty() { ChangeState::Made } else { ChangeState::Asked };
+        let mut tx = self.write().await?;
+        let sql = "INSERT INTO calendar_change (id, term, number, act, state, person, at_ms, why)
+                   SELECT $1, $2, coalesce(max(number), 0) + 1, $3, $4, $5, $6, $7 FROM calendar_change WHERE term = $2";
+        let query = sqlx::query(sql).bind(id).bind(new.term).bind(text(&new.act)?).bind(state);
+        query.bind(person).bind(at_ms).bind(&new.why).execute(&mut *tx).await?;
+        for lesson in new.act.lessons() {
+            let sql = "INSERT INTO change_lesson (change, entry, day) VALUES ($1, $2, $3)";
+            sqlx::query(sql).bind(id).bind(lesson.entry).bind(lesson.date.to_string()).execute(&mut *tx).await?;
+        }
+        for school in asks {
+            let sql = "INSERT INTO change_consent (change, school) VALUES ($1, $2)";
+            sqlx::query(sql).bind(id).bind(school).execute(&mut *tx).await?;
+        }
+        let act = Act { person: Some(person), at_ms };
+        Self::conclude(tx, act, if asks.is_empty() { "change_made" } else { "change_asked" }, id).await?;
+        Ok(id)
+    }
+
+    /// Notes the consent of schools.
+    pub async fn consent(&self, id: ChangeId, schools: &[SchoolId], person: PersonId, at_ms: i64) -> Result<()> {
+        let mut tx = self.write().await?;
+        for school in schools {
+            let sql = "UPDATE change_consent SET person = $3, at_ms = $4 WHERE change = $1 AND school = $2 AND person IS NULL";
+            sqlx::query(sql).bind(id).bind(school).bind(person).bind(at_ms).execute(&mut *tx).await?;
+        }
+        Self::conclude(tx, Act { person: Some(person), at_ms }, "change_consented", id).await
+    }
+
+    /// A change that was asked for holds from now on, after those that hold already.
+    pub async fn make_change(&self, id: ChangeId, person: PersonId, at_ms: i64) -> Result<()> {
+        let mut tx = self.write().await?;
+        let sql = "UPDATE calendar_change SET state = 'made',
+                     number = (SELECT max(o.number) + 1 FROM calendar_change o WHERE o.term = calendar_change.term)
+                   WHERE id = $1 AND state = 'asked'
+                     AND NOT EXISTS (SELECT 1 FROM change_consent c WHERE c.change = $1 AND c.person IS NULL)";
+        if sqlx::query(sql).bind(id).execute(&mut *tx).await?.rows_affected() == 0 {
+            return Err(Error::Conflict {
+                code: "not_asked",
+                why: "the change holds already, was taken back, or waits for consent",
+            });
+        }
+        Self::conclude(tx, Act { person: Some(person), at_ms }, "change_made", id).await
+    }
+
+    /// Takes a change back.
+    pub async fn undo_change(&self, id: ChangeId, person: PersonId, at_ms: i64) -> Result<()> {
+        let mut tx = self.write().await?;
+        let sql = "UPDATE calendar_change SET state = 'undone' WHERE id = $1 AND state <> 'undone'";
+        if sqlx::query(sql).bind(id).execute(&mut *tx).await?.rows_affected() == 0 {
+            return Err(Error::Conflict { code: "undone_already", why: "the change was taken back before" });
+        }
+        Self::conclude(tx, Act { person: Some(person), at_ms }, "change_undone", id).await
+    }
+
+    async fn change_view(&self, row: ChangeRow) -> Result<CalendarChange> {
+        let sql = "SELECT s.id, s.name FROM change_consent c JOIN school s ON s.id = c.school
+                   WHERE c.change = $1 AND c.person IS NULL ORDER BY s.name, s.id";
+        let awaits: Vec<(SchoolId, String)> = sqlx::query_as(sql).bind(row.id).fetch_all(&self.pool).await?;
+        let act: ChangeAct =
+            serde_json::from_str(&row.act).map_err(|_| Error::Internal("a stored document cannot be read"))?;
+        Ok(CalendarChange {
+            id: row.id,
+            term: row.term,
+            act,
+            state: row.state,
+            person: PersonRef { id: row.person, name: row.person_name },
+            at_ms: row.at_ms,
+            why: row.why,
+            awaits: awaits.into_iter().map(|(id, name)| SchoolRef { id, name }).collect(),
+        })
+    }
+
+    /// One change.
+    pub async fn change(&self, id: ChangeId) -> Result<CalendarChange> {
+        let sql = "SELECT c.id, c.term, c.act, c.state, c.person, p.name AS person_name, c.at_ms, c.why
+                   FROM calendar_change c JOIN person p ON p.id = c.person WHERE c.id = $1";
+        let row: Option<ChangeRow> = sqlx::query_as(sql).bind(id).fetch_optional(&self.pool).await?;
+        self.change_view(row.ok_or(Error::NotFound)?).await
+    }
+
+    /// All schools whose lessons a change touches.
+    pub async fn schools_of_entries(&self, entries: &[EntryId]) -> Result<Vec<SchoolId>> {
+        let mut schools = Vec::new();
+        for entry in entries {
+            let (_, pairing) = self.entry_of(*entry).await?;
+            schools.extend(self.schools_of_pairing(pairing).await?);
+        }
+        schools.sort_unstable();
+        schools.dedup();
+        Ok(schools)
+    }
+
+    /// Changes of lessons within reach on any side, the newest first.
+    pub async fn changes(&self, reach: &Reach, q: &CalendarQuery, window: Window) -> Result<Page<CalendarChange>> {
+        const FROM: &str = "FROM calendar_change c JOIN person p ON p.id = c.person
+            WHERE ($3 IS NULL OR c.term = $3) AND (($1 IS NULL AND $2 IS NULL) OR EXISTS (
+              SELECT 1 FROM change_lesson x JOIN entry e ON e.id = x.entry JOIN pairing g ON g.id = e.pairing
+                JOIN room r ON r.id = g.master_room OR r.id IN (SELECT y.room FROM pairing_room y WHERE y.pairing = g.id)
+                JOIN school s ON s.id = r.school
+              WHERE x.change = c.id AND ($1 IS NULL OR s.id = $1) AND ($2 IS NULL OR s.school_group = $2)))";
+        let school = reach.school().or(q.school);
+        let sql = sqlx::AssertSqlSafe(format!("SELECT count(*) {FROM}"));
+        let query = sqlx::query_scalar(sql).bind(school).bind(reach.group()).bind(q.term);
+        let total = query.fetch_one(&self.pool).await?;
+        let sql = sqlx::AssertSqlSafe(format!(
+            "SELECT c.id, c.term, c.act, c.state, c.person, p.name AS person_name, c.at_ms, c.why {FROM}
+             ORDER BY c.at_ms DESC, c.number DESC, c.id LIMIT $4 OFFSET $5"
+        ));
+        let query = sqlx::query_as(sql).bind(school).bind(reach.group()).bind(q.term);
+        let rows: Vec<ChangeRow> = query.bind(window.per_page).bind(window.offset()).fetch_all(&self.pool).await?;
+        let mut items = Vec::with_capacity(rows.len());
+        for row in rows {
+            items.push(self.change_view(row).await?);
+        }
+        Ok(window.page(total, items))
+    }
+
+    /// Everything a term's lessons follow from.
+    pub(crate) async fn plan_rows(&self, term: TermId) -> Result<PlanRows> {
+        let term = self.term(term).await?;
+        let mut names = HashMap::new();
+        let (schools, rooms, classes) = self.plan_places(&mut names).await?;
+        let people: Vec<(String, String)> =
+            sqlx::query_as("SELECT id, name FROM person ORDER BY id").fetch_all(&self.pool).await?;
+        let teachers: Vec<Value> = people.iter().map(|(id, _)| value!({"id": id})).collect();
+        names.extend(people);
+        let sql = "SELECT id, pairing, weekday, period, weeks FROM entry WHERE term = $1 ORDER BY id";
+        let rows: Vec<(String, String, i64, i64, String)> =
+            sqlx::query_as(sql).bind(term.id).fetch_all(&self.pool).await?;
+        let mut entries = Vec::with_capacity(rows.len());
+        for (id, pairing, weekday, period, weeks) in rows {
+            let weeks = json(&weeks)?;
+            entries.push(value!({"id": id, "pairing": pairing, "weekday": weekday, "period": period, "weeks": weeks}));
+        }
+        let sql = "SELECT id, act FROM calendar_change WHERE term = $1 AND state = 'made' ORDER BY number";
+        let rows: Vec<(ChangeId, String)> = sqlx::query_as(sql).bind(term.id).fetch_all(&self.pool).await?;
+        let acts = rows.iter().map(|(_, act)| json(act)).collect::<Result<Vec<_>>>()?;
+        let plan = value!({
+            "term": {"name": term.name, "first_day": term.first_day, "last_day": term.last_day, "zone": term.zone},
+            "schools": schools, "rooms": rooms, "classes": classes, "teachers": teachers,
+            "day_rules": self.plan_rules().await?, "pairings": self.plan_pairings(&mut names).await?, "entries": entries,
+            "changes": acts,
+        });
+        Ok(PlanRows { plan, changes: rows.into_iter().map(|(id, _)| id).collect(), names })
+    }
+
+    async fn plan_places(&self, names: &mut HashMap<String, String>) -> Result<(Vec<Value>, Vec<Value>, Vec<Value>)> {
+        let sql = "SELECT school, name, first_day, last_day, weekdays, temporary, periods FROM bell_table ORDER BY school, first_day";
+        let rows: Vec<(String, String, String, String, String, i64, String)> =
+            sqlx::query_as(sql).fetch_all(&self.pool).await?;
+        let mut tables: HashMap<String, Vec<Value>> = HashMap::new();
+        for (school, name, from, to, weekdays, temporary, periods) in rows {
+            tables.entry(school).or_default().push(value!({"name": name, "from": from, "to": to,
+                "weekdays": json(&weekdays)?, "temporary": temporary != 0, "periods": json(&periods)?}));
+        }
+        let rows: Vec<(String, String, Option<String>)> =
+            sqlx::query_as("SELECT id, name, school_group FROM school ORDER BY id").fetch_all(&self.pool).await?;
+        let mut schools = Vec::with_capacity(rows.len());
+        for (id, name, group) in rows {
+            let bells = tables.remove(&id).unwrap_or_default();
+            schools.push(value!({"id": id, "group": group.filter(|g| !g.is_empty()), "bell_tables": bells}));
+            names.insert(id, name);
+        }
+        let mut places = |rows: Vec<(String, String, String)>| -> Vec<Value> {
+            let place = |(id, name, school): (String, String, String)| {
+                let place = value!({"id": id, "school": school});
+                names.insert(id, name);
+                place
+            };
+            rows.into_iter().map(place).collect()
+        };
+        let rooms = sqlx::query_as("SELECT id, name, school FROM room ORDER BY id").fetch_all(&self.pool).await?;
+        let classes = sqlx::query_as("SELECT id, name, school FROM class ORDER BY id").fetch_all(&self.pool).await?;
+        let (rooms, classes) = (places(rooms), places(classes));
+        Ok((schools, rooms, classes))
+    }
+
+    async fn plan_rules(&self) -> Result<Vec<Value>> {
+        // A rule of a group that has no school any more concerns nobody.
+        let sql = "SELECT scope, owner, day, kind, weekday, week FROM day_rule
+                   WHERE scope <> 'group' OR owner IN (SELECT school_group FROM school) ORDER BY day, scope, owner";
+        let rows: Vec<PlanRule> = sqlx::query_as(sql).fetch_all(&self.pool).await?;
+        let rule = |rule: PlanRule| {
+            date(&rule.day)?;
+            let scope = if rule.scope == "region" { value!("region") } else { value!({ rule.scope: rule.owner }) };
+            let week = rule.week.as_deref().map(json).transpose()?;
+            Ok(value!({"scope": scope, "dates": [rule.day], "kind": rule.kind, "weekday": rule.weekday, "week": week}))
+        };
+        rows.into_iter().map(rule).collect()
+    }
+
+    async fn plan_pairings(&self, names: &mut HashMap<String, String>) -> Result<Vec<Value>> {
+        let sql = "SELECT x.pairing, x.room, r.school, x.class, r.kind FROM pairing_room x JOIN room r ON r.id = x.room
+                   ORDER BY x.pairing, r.school, x.room";
+        let rows: Vec<(String, String, String, Option<String>, String)> =
+            sqlx::query_as(sql).fetch_all(&self.pool).await?;
+        let mut rural: HashMap<String, Vec<Value>> = HashMap::new();
+        for (pairing, room, school, class, kind) in rows {
+            rural
+                .entry(pairing)
+                .or_default()
+                .push(value!({"school": school, "room": room, "class": class, "kind": kind}));
+        }
+        let rows: Vec<(String, String)> =
+            sqlx::query_as("SELECT pairing, person FROM pairing_co_teacher ORDER BY pairing, person")
+                .fetch_all(&self.pool)
+                .await?;
+        let mut assist: HashMap<String, Vec<String>> = HashMap::new();
+        for (pairing, person) in rows {
+            assist.entry(pairing).or_default().push(person);
+        }
+        let sql = "SELECT g.id, g.subject, g.grade, g.teacher, g.master_room, r.school, g.master_class, g.first_day, g.last_day
+                   FROM pairing g JOIN room r ON r.id = g.master_room ORDER BY g.id";
+        let rows: Vec<PlanPairing> = sqlx::query_as(sql).fetch_all(&self.pool).await?;
+        let mut pairings = Vec::with_capacity(rows.len());
+        for g in rows {
+            pairings.push(value!({"subject": g.subject, "grade": g.grade, "teacher": g.teacher,
+                "co_teachers": assist.remove(&g.id).unwrap_or_default(),
+                "master": {"school": g.school, "room": g.master_room, "class": g.master_class},
+                "rural": rural.remove(&g.id).unwrap_or_default(), "from": g.first_day, "to": g.last_day, "id": g.id}));
+            names.insert(g.id, g.subject);
+        }
+        Ok(pairings)
+    }
+}
+
+#[derive(FromRow)]
+struct PlanPairing {
+    id: String,
+    subject: String,
+    grade: String,
+    teacher: String,
+    master_room: String,
+    school: String,
+    master_class: Option<String>,
+    first_day: Option<String>,
+    last_day: Option<String>,
+}
+
+#[derive(FromRow)]
+struct PlanRule {
+    scope: String,
+    owner: String,
+    day: String,
+    kind: String,
+    weekday: Option<i64>,
+    week: Option<String>,
+}
