@@ -181,7 +181,9 @@ proptest! {
             }
             Err(tongke_signaling::calendar::Refusal::Clashes(told)) => {
                 let now = clashes(&plan, &anew, &new_index);
-                prop_assert!(!told.is_empty() && told.iter().all(|c| now.contains(c) && !old.contains(c)));
+                // Two lessons of one entry may be moved to one place: then the new clash looks like an old one.
+                let times = |c: &Clash, all: &[Clash]| all.iter().filter(|other| *other == c).count();
+                prop_assert!(!told.is_empty() && told.iter().all(|c| times(c, &now) > times(c, &old)));
             }
             Err(refusal) => prop_assert_eq!(anew.refused, [(0, refusal)]),
         }
