@@ -63,6 +63,8 @@ pub struct Config {
     pub tls: Option<TlsFiles>,
     /// Plain HTTP instead of HTTPS; only on loopback (a proxy in front, or the demo).
     pub plain_http: bool,
+    /// The district's civil time: what a day is, and what every page shows.
+    pub utc_offset: UtcOffset,
     /// Lead times of a lesson.
     pub lesson: LessonTimes,
     /// Sessions one worker takes.
@@ -77,6 +79,44 @@ pub struct TlsFiles {
     pub certificate: PathBuf,
     /// Private key.
     pub key: PathBuf,
+}
+
+/// A civil time's offset from UTC, written `+08:00`. China has one zone and no summer time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(try_from = "String")]
+pub struct UtcOffset {
+    minutes: i16,
+}
+
+impl UtcOffset {
+    /// Milliseconds to add to UTC.
+    pub fn ms(self) -> i64 {
+        i64::from(self.minutes) * 60_000
+    }
+}
+
+impl Default for UtcOffset {
+    fn default() -> Self {
+        Self { minutes: 8 * 60 }
+    }
+}
+
+impl TryFrom<String> for UtcOffset {
+    type Error = &'static str;
+
+    fn try_from(text: String) -> Result<Self, Self::Error> {
+        let parsed = || {
+            let (sign, rest) =
+                if let Some(rest) = text.strip_prefix('+') { (1, rest) } else { (-1, text.strip_prefix('-')?) };
+            let (hours, minutes) = rest.split_once(':')?;
+            let number = |part: &str, most: i16| {
+                let digits = part.len() == 2 && part.bytes().all(|b| b.is_ascii_digit());
+                part.parse::<i16>().ok().filter(|n| digits && *n <= most)
+            };
+            Some(Self { minutes: sign * (number(hours, 14)? * 60 + number(minutes, 59)?) })
+        };
+        parsed().ok_or("an offset from UTC is written like +08:00")
+    }
 }
 
 /// Lead times, seconds.
@@ -109,6 +149,7 @@ impl Default for Config {
             names: vec!["localhost".to_owned()],
             tls: None,
             plain_http: false,
+            utc_offset: UtcOffset::default(),
             lesson: LessonTimes::default(),
             sessions_per_worker: 2_000,
         }
@@ -162,6 +203,16 @@ mod tests {
         assert_eq!((config.lesson.admits_before_s, config.lesson.opens_before_s), (60, 600));
         std::fs::write(&path, "lisen = 1").expect("write");
         assert!(matches!(Config::read(Some(&path)), Err(ConfigError::Malformed { .. })));
+    }
+
+    #[test]
+    fn an_offset_from_utc_is_hours_and_minutes() {
+        let parsed = |text: &str| UtcOffset::try_from(text.to_owned()).map(UtcOffset::ms);
+        assert_eq!(parsed("+08:00"), Ok(UtcOffset::default().ms()));
+        assert_eq!(parsed("-03:30"), Ok(-12_600_000));
+        for wrong in ["8", "+8:00", "08:00", "+15:00", "+08:60", "+08:-1", "Asia/Shanghai", ""] {
+            assert!(parsed(wrong).is_err(), "{wrong}");
+        }
     }
 
     #[test]

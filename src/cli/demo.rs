@@ -29,6 +29,9 @@ pub(super) struct Arguments {
     /// Seconds until the bell.
     #[arg(long, default_value_t = 0, value_parser = clap::value_parser!(u32).range(0..=86_400))]
     starts_in: u32,
+    /// Seconds before the bell at which rooms join; until the bell nothing is recorded.
+    #[arg(long, default_value_t = TIMES.admits_before_s, value_parser = clap::value_parser!(u32).range(0..=86_400))]
+    admits_before: u32,
     /// Prints one line of JSON instead of words.
     #[arg(long)]
     json: bool,
@@ -55,9 +58,10 @@ pub(super) async fn run(arguments: Arguments) -> Outcome {
         (None, None) => return Err("no folder for the data".into()),
     };
     let listen = SocketAddr::new(ip, free_port(ip, arguments.port)?);
+    let admits_before_s = arguments.admits_before;
+    let lesson = LessonTimes { opens_before_s: TIMES.opens_before_s.max(admits_before_s), admits_before_s, ..TIMES };
     let config =
-        Config { listen, data, udp_port: 0, tcp_port: 0, plain_http: true, lesson: TIMES, ..Config::default() }
-            .checked()?;
+        Config { listen, data, udp_port: 0, tcp_port: 0, plain_http: true, lesson, ..Config::default() }.checked()?;
     let signaling = tongke_signaling::Config {
         demo: Some(DemoFacts { base_url: format!("http://{listen}") }),
         ..super::serve::signaling(&config)

@@ -19,6 +19,7 @@ pub(super) fn signaling(config: &Config) -> tongke_signaling::Config {
         opens_before_ms: ms(config.lesson.opens_before_s),
         admits_before_ms: ms(config.lesson.admits_before_s),
         extend_ms: ms(config.lesson.extend_s),
+        zone_offset_ms: config.utc_offset.ms(),
         ..tongke_signaling::Config::new(config.data.clone())
     }
 }

@@ -8,7 +8,7 @@ mod report;
 mod viewer;
 
 use std::cell::RefCell;
-use std::net::{IpAddr, SocketAddr, UdpSocket};
+use std::net::{SocketAddr, UdpSocket};
 use std::path::PathBuf;
 use std::rc::Rc;
 use std::sync::Arc;
@@ -194,7 +194,7 @@ impl Connection {
             lane.bytes.extend_from_slice(&datagram);
             lane.finish(start);
         }
-        self.udp.send(&lane);
+        self.udp.send(&[lane]);
     }
 }
 
@@ -212,10 +212,13 @@ async fn connect(
     let answer = tokio::task::spawn_blocking(move || post(&address, &bearer, &offer))
         .await
         .map_err(|e| LoadError::Refused { url: url.to_owned(), why: e.to_string() })??;
-    let server = candidate(&answer).ok_or_else(|| LoadError::NotConnected(format!("{url}: no UDP candidate")))?;
+    client.handle_answer(clock::now(), &answer);
+    let server = client.server();
+    if server.port() == 0 {
+        return Err(LoadError::NotConnected(format!("{url}: no UDP candidate")));
+    }
     let bound = if server.is_ipv4() { "0.0.0.0:0" } else { "[::]:0" };
     let udp = Udp::new(UdpSocket::bind(bound)?)?;
-    client.handle_answer(clock::now(), &answer);
     let mut connection = Connection { client, udp, server, buffers: shared.buffers.clone(), join_ms: 0.0 };
     connection.flush();
     while !connection.client.is_connected() {
@@ -236,12 +239,4 @@ fn post(url: &str, bearer: &str, offer: &str) -> Result<String, LoadError> {
         .send(offer)
         .and_then(|mut r| r.body_mut().read_to_string())
         .map_err(|e| fail(e.to_string()))
-}
-
-fn candidate(answer: &str) -> Option<SocketAddr> {
-    answer.lines().filter_map(|l| l.trim().strip_prefix("a=candidate:")).find_map(|c| {
-        let parts: Vec<&str> = c.split(' ').collect();
-        let [_, _, "udp", _, ip, port, ..] = parts.as_slice() else { return None };
-        Some(SocketAddr::new(ip.parse::<IpAddr>().ok()?, port.parse().ok()?))
-    })
 }

@@ -122,6 +122,7 @@ pub struct Outbox {
     lanes: Vec<Lane>,
     used: usize,
     turn: u64,
+    urgent: bool,
     /// For the recorder.
     pub record: RecordBatch,
     /// Facts for signaling.
@@ -148,8 +149,24 @@ impl Outbox {
         &mut self.lanes[at.index]
     }
 
+    /// Something of this turn must not wait to be gathered with more: sound, reports, handshakes.
+    pub fn hurry(&mut self) {
+        self.urgent = true;
+    }
+
+    /// True after `hurry`.
+    pub fn urgent(&self) -> bool {
+        self.urgent
+    }
+
+    /// Datagrams of this turn.
+    pub fn datagrams(&self) -> usize {
+        self.lanes().iter().map(|l| l.lengths.len()).sum()
+    }
+
     /// Sends one datagram that is ready.
     pub fn send(&mut self, path: Path, at: &mut LaneRef, datagram: &[u8]) {
+        self.hurry();
         let lane = self.lane(path, at);
         let start = lane.bytes.len();
         lane.bytes.extend_from_slice(datagram);
@@ -168,6 +185,7 @@ impl Outbox {
             lane.lengths.clear();
         }
         self.used = 0;
+        self.urgent = false;
         self.turn += 1;
     }
 }

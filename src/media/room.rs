@@ -88,6 +88,15 @@ impl Room {
         }
     }
 
+    /// The newest other session that has a line for this track, with what it says of itself and its line.
+    fn heir(&self, track: usize, peers: &Slab<Peer>) -> Option<(PeerKey, u64, Codec)> {
+        self.peers.iter().rev().find_map(|key| {
+            let peer = peers.get(*key)?;
+            let line = peer.up.iter().find(|line| line.track == track)?;
+            Some((*key, peer.serial, line.codec.codec))
+        })
+    }
+
     /// Nothing flows from a track any more; receivers keep its last picture and are told so.
     fn detach_viewers(&mut self, track: usize, peers: &mut Slab<Peer>, out: &mut Outbox) {
         let Some(track) = self.tracks.get(track) else { return };
@@ -102,14 +111,19 @@ impl Room {
         }
     }
 
-    /// A session left: its sources fall silent, its slots close.
+    /// A session left: its sources fall silent, its slots close. Where another session of the seat sends the same source
+    /// (a console behind a recorder box), that one is seen and heard again.
     pub fn leave(&mut self, key: PeerKey, peers: &mut Slab<Peer>, out: &mut Outbox) {
         self.peers.retain(|p| *p != key);
         for index in 0..self.tracks.len() {
+            let heir = self.heir(index, peers);
             let Some(track) = self.tracks.get_mut(index) else { continue };
             track.viewers.retain(|(viewer, _)| *viewer != key);
             if track.owner == Some(key) {
                 track.owner = None;
+                if let Some((owner, connection, codec)) = heir {
+                    track.take_over(owner, connection, codec);
+                }
                 if std::mem::take(&mut track.live) {
                     let source = track.source;
                     out.events.push(Event::SourceLive { lesson: self.lesson, source, live: false });
@@ -255,17 +269,22 @@ impl Room {
             self.retarget(index, now, peers, out);
         }
         let Some(track) = self.tracks.get_mut(index) else { return };
-        let Some(layer) = track.layers.get_mut(usize::from(packet.layer)).and_then(Option::as_mut) else { return };
-        let Some(kept) = layer.ring.keep(packet.sequence, packet.timestamp, packet.marker, key, payload) else {
-            return;
-        };
+        // What is muted is not kept either: nobody may get it later by asking for a retransmission.
         if track.muted {
             return;
         }
-        let forward = Forward { from, kept, codec, clock: &layer.clock };
+        let Some(layer) = track.layers.get_mut(usize::from(packet.layer)).and_then(Option::as_mut) else { return };
+        let captured = layer.clock.time_of(packet.timestamp).unwrap_or(now);
+        let Some(kept) = layer.ring.keep(packet.sequence, packet.timestamp, packet.marker, key, payload) else {
+            return;
+        };
+        let forward = Forward { from, kept, codec, captured };
+        if codec == Codec::Opus && !track.viewers.is_empty() {
+            out.hurry();
+        }
         for (viewer, slot) in &track.viewers {
             let Some(peer) = peers.get_mut(*viewer) else { continue };
-            if peer.forward(*slot, &forward, now, out)
+            if peer.forward(*slot, &forward, out)
                 && let Some(s) = peer.slots.get(*slot)
             {
                 let state = Event::SlotState { session: peer.session, slot: s.slot, source: s.want, live: true };

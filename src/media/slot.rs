@@ -1,36 +1,32 @@
 //! A receiver's m-line: shows one source at a time, rewritten so that the decoder sees one unbroken stream.
 //!
-//! Sequence numbers and times of whatever layer flows are shifted to follow what was sent before. A table remembers
-//! where each sent number came from, so that a retransmission is found also across a change of layer or source.
+//! Sequence numbers and times of whatever layer flows are shifted to follow what was sent before. The shifts of the
+//! last changes are kept, so that a retransmission is found also across a change of layer or source; nothing is
+//! written per packet but the slot's own numbers.
 
 use std::time::{Duration, Instant};
 
+use arrayvec::ArrayVec;
 use tongke_signaling::command::{Slot, Source};
 
 use super::ring::Kept;
 use super::sdp::{Codec, OfferedCodec};
-use super::timeline::SourceClock;
 
-/// Sent packets remembered; a power of two above what a ring holds.
-const HISTORY: usize = 1024;
+/// Changes of source or layer remembered. A change comes with a key frame, of which there are at most two a second, and
+/// rings hold less than three seconds.
+const CHANGES: usize = 8;
 /// Retransmissions may not exceed the media they repair; this much is free at the start, bytes.
 const REPAIR_ALLOWANCE: i64 = 64 * 1024;
 
 /// Where a sent packet came from.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Sent {
-    /// Its outgoing extended sequence number; 0 is an empty place.
-    out: u64,
+    /// Its outgoing extended sequence number.
+    pub out: u64,
     /// Its number in the layer.
     pub sequence: u64,
-    /// The track's place in the room.
-    pub track: u32,
-    /// Generation of the layer.
-    pub generation: u32,
-    /// What was added to its time.
-    shift: u32,
-    /// The layer.
-    pub layer: u8,
+    /// What flowed then.
+    pub shown: Shown,
 }
 
 /// What flows now.
@@ -48,6 +44,10 @@ pub struct Shown {
     to: u64,
     /// Added to RTP times.
     shift: u32,
+    /// What the receiver calls the codec.
+    pub payload_type: u8,
+    /// Its retransmissions, where the receiver takes them (RFC 4588).
+    pub rtx: Option<u8>,
 }
 
 impl Shown {
@@ -93,7 +93,7 @@ pub struct SendSlot {
     pub report_due: bool,
     next: u64,
     last: Option<(Instant, u32)>,
-    history: Vec<Sent>,
+    changes: ArrayVec<Shown, CHANGES>,
     repair_budget: i64,
 }
 
@@ -114,7 +114,7 @@ impl SendSlot {
             report_due: false,
             next: 1 << 16 | u64::from(first),
             last: None,
-            history: Vec::new(),
+            changes: ArrayVec::new(),
             repair_budget: REPAIR_ALLOWANCE,
         }
     }
@@ -124,21 +124,21 @@ impl SendSlot {
         self.codecs.iter().find(|c| c.codec == codec)
     }
 
-    /// Numbers for a packet of (track, layer), or `None` when it does not flow here. A packet that begins a key frame
-    /// of the awaited layer makes the change.
+    /// Numbers for a packet of (track, layer, generation), or `None` when it does not flow here. A packet that begins a
+    /// key frame of the awaited layer makes the change. `captured`: the packet's RTP time on the server's clock.
     pub fn route(
         &mut self,
-        (track, layer, generation): (usize, u8, u32),
+        from: (usize, u8, u32),
         kept: &Kept,
-        clock: &SourceClock,
-        now: Instant,
-    ) -> Option<Outgoing> {
-        let is_shown = self.shown.is_some_and(|s| (s.track, s.layer, s.generation) == (track, layer, generation));
-        if !is_shown {
-            if self.target != Some((track, layer, generation)) || !kept.key {
+        codec: Codec,
+        captured: Instant,
+    ) -> Option<(Outgoing, Shown)> {
+        let flows = |s: &Shown| (s.track, s.layer, s.generation) == from;
+        if !self.shown.as_ref().is_some_and(flows) {
+            if self.target != Some(from) || !kept.key {
                 return None;
             }
-            self.change(track, layer, generation, kept, clock, now);
+            self.change(from, kept, codec, captured)?;
         }
         let shown = self.shown?;
         let ahead = kept.sequence.checked_sub(shown.from)?;
@@ -146,66 +146,49 @@ impl SendSlot {
         let timestamp = shown.shifted(kept.timestamp);
         if sequence >= self.next {
             self.next = sequence + 1;
-            let at = clock.time_of(kept.timestamp).unwrap_or(now);
-            self.last = Some((at, timestamp));
+            self.last = Some((captured, timestamp));
         }
-        self.remember(sequence, kept.sequence, &shown);
         self.sent = (self.sent.0.wrapping_add(1), self.sent.1.wrapping_add(kept.payload.len() as u32));
         self.repair_budget = (self.repair_budget + kept.payload.len() as i64).min(REPAIR_ALLOWANCE * 4);
-        Some(Outgoing { sequence, timestamp })
+        Some((Outgoing { sequence, timestamp }, shown))
     }
 
-    fn change(&mut self, track: usize, layer: u8, generation: u32, kept: &Kept, clock: &SourceClock, now: Instant) {
-        let rate = self.codecs.first().map_or(90_000, |c| c.codec.clock_rate());
+    fn change(
+        &mut self,
+        (track, layer, generation): (usize, u8, u32),
+        kept: &Kept,
+        codec: Codec,
+        captured: Instant,
+    ) -> Option<()> {
+        let types = self.payload_types(codec)?;
+        let (payload_type, rtx, rate) = (types.payload_type, types.rtx, codec.clock_rate());
         let start = match self.last {
             None => kept.timestamp,
             Some((at, timestamp)) => {
-                let captured = clock.time_of(kept.timestamp).unwrap_or(now);
                 // Time must go on: at least 10 ms, at most what a decoder takes for a pause.
                 let pause = captured.saturating_duration_since(at).max(Duration::from_millis(10));
                 let ticks = pause.as_millis().saturating_mul(u128::from(rate)) / 1000;
                 timestamp.wrapping_add(ticks as u32)
             }
         };
-        self.shown = Some(Shown {
-            track,
-            layer,
-            generation,
-            from: kept.sequence,
-            to: self.next,
-            shift: start.wrapping_sub(kept.timestamp),
-        });
+        let shift = start.wrapping_sub(kept.timestamp);
+        let shown = Shown { track, layer, generation, from: kept.sequence, to: self.next, shift, payload_type, rtx };
+        if self.changes.is_full() {
+            self.changes.remove(0);
+        }
+        self.changes.push(shown);
+        self.shown = Some(shown);
         self.report_due = true;
+        Some(())
     }
 
-    fn remember(&mut self, out: u64, sequence: u64, shown: &Shown) {
-        if self.history.is_empty() {
-            self.history.resize(HISTORY, Sent::default());
-        }
-        if let Some(place) = self.history.get_mut(out as usize % HISTORY) {
-            *place = Sent {
-                out,
-                sequence,
-                track: shown.track as u32,
-                generation: shown.generation,
-                shift: shown.shift,
-                layer: shown.layer,
-            };
-        }
-    }
-
-    /// Where the packet with this outgoing number came from, with its extended outgoing number.
-    pub fn find(&self, sequence: u16) -> Option<(u64, Sent)> {
+    /// Where the packet with this outgoing number came from; `None` for one that this slot did not send.
+    pub fn find(&self, sequence: u16) -> Option<Sent> {
         let highest = self.next.checked_sub(1)?;
         let back = u64::from((highest as u16).wrapping_sub(sequence));
         let out = highest.checked_sub(back)?;
-        let sent = self.history.get(out as usize % HISTORY)?;
-        (sent.out == out).then_some((out, *sent))
-    }
-
-    /// The outgoing RTP time of a packet found in the history.
-    pub fn repeated_time(sent: &Sent, kept: &Kept) -> u32 {
-        kept.timestamp.wrapping_add(sent.shift)
+        let shown = *self.changes.iter().rev().find(|s| s.to <= out)?;
+        Some(Sent { out, sequence: shown.from + (out - shown.to), shown })
     }
 
     /// Takes `bytes` from what may be spent on retransmissions; false when it is spent.
@@ -241,40 +224,52 @@ mod tests {
     fn a_change_of_source_goes_on_in_number_and_time() {
         let t0 = crate::net::clock::now();
         let mut s = slot();
-        let mut a = SourceClock::new(90_000);
-        a.note_report(1000, t0);
-        let mut b = SourceClock::new(90_000);
-        b.note_report(4_000_000_000, t0 + Duration::from_millis(100));
-        s.target = Some((0, 0, 1));
-        assert!(s.route((0, 0, 1), &kept(65_546, 1000, false), &a, t0).is_none(), "waits for a key frame");
-        let first = s.route((0, 0, 1), &kept(65_547, 1000, true), &a, t0).expect("flows");
-        assert!(s.route((0, 0, 1), &kept(65_546, 900, false), &a, t0).is_none(), "before the change");
-        s.target = Some((1, 0, 2));
-        let then = s.route((0, 0, 1), &kept(65_549, 1900, false), &a, t0).expect("old goes on");
+        let route = |s: &mut SendSlot, from, kept: Kept, after_ms| {
+            s.route(from, &kept, Codec::H264, t0 + Duration::from_millis(after_ms)).map(|(out, _)| out)
+        };
+        let (a, b) = ((0, 0, 1), (1, 0, 2));
+        s.target = Some(a);
+        assert!(route(&mut s, a, kept(65_546, 1000, false), 0).is_none(), "waits for a key frame");
+        let first = route(&mut s, a, kept(65_547, 1000, true), 0).expect("flows");
+        assert!(route(&mut s, a, kept(65_546, 900, false), 0).is_none(), "before the change");
+        s.target = Some(b);
+        let then = route(&mut s, a, kept(65_549, 1900, false), 10).expect("old goes on");
         assert_eq!(then.sequence, first.sequence + 2, "a hole stays a hole");
-        let new = s.route((1, 0, 2), &kept(99_999, 4_000_000_000, true), &b, t0).expect("changes");
+        let new = route(&mut s, b, kept(99_999, 4_000_000_000, true), 100).expect("changes");
         assert_eq!(new.sequence, then.sequence + 1);
         assert_eq!(new.timestamp.wrapping_sub(then.timestamp), 90 * 90, "90 ms later");
-        assert!(s.route((0, 0, 1), &kept(65_548, 1900, false), &a, t0).is_none(), "the old source is gone");
-        let (_, sent) = s.find(then.sequence as u16).expect("still remembered");
-        assert_eq!((sent.track, sent.sequence), (0, 65_549));
-        let (out, sent) = s.find(new.sequence as u16).expect("remembered");
-        assert_eq!((out, sent.track, sent.sequence), (new.sequence, 1, 99_999));
+        assert!(route(&mut s, a, kept(65_548, 1900, false), 10).is_none(), "the old source is gone");
+        let sent = s.find(then.sequence as u16).expect("still remembered");
+        assert_eq!((sent.out, sent.shown.track, sent.sequence), (then.sequence, 0, 65_549));
+        let sent = s.find(new.sequence as u16).expect("remembered");
+        assert_eq!((sent.out, sent.shown.track, sent.sequence), (new.sequence, 1, 99_999));
+        assert!(s.find(first.sequence.wrapping_sub(1) as u16).is_none(), "never sent");
+        assert!(s.find(new.sequence.wrapping_add(1) as u16).is_none(), "not yet sent");
+    }
+
+    #[test]
+    fn a_codec_that_the_receiver_does_not_take_never_flows() {
+        let t0 = crate::net::clock::now();
+        let mut s = slot();
+        s.target = Some((0, 0, 1));
+        assert!(s.route((0, 0, 1), &kept(65_547, 0, true), Codec::Vp9, t0).is_none());
+        assert!(s.shown.is_none());
     }
 
     proptest::proptest! {
         #[test]
         fn outgoing_numbers_never_repeat_whatever_is_switched(steps in proptest::collection::vec((0usize..3, 0u64..6, proptest::bool::ANY), 1..300)) {
             let t0 = crate::net::clock::now();
-            let clock = SourceClock::new(90_000);
             let mut s = slot();
             let mut sequences = [70_000u64, 80_000, 90_000];
             let mut seen = std::collections::HashSet::new();
             for (track, skip, key) in steps {
                 sequences[track] += 1 + skip;
                 s.target = Some((track, 0, 1));
-                if let Some(out) = s.route((track, 0, 1), &kept(sequences[track], 0, key), &clock, t0) {
+                if let Some((out, _)) = s.route((track, 0, 1), &kept(sequences[track], 0, key), Codec::H264, t0) {
                     proptest::prop_assert!(seen.insert(out.sequence));
+                    let sent = s.find(out.sequence as u16).expect("the newest is remembered");
+                    proptest::prop_assert_eq!((sent.shown.track, sent.sequence), (track, sequences[track]));
                 }
             }
         }

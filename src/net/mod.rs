@@ -1,9 +1,12 @@
 //! Drivers of the media core: sockets, threads, the clock. No rule about who gets what lives here.
 //!
-//! Reading order: [`worker`] (one thread, one core, one [`crate::media::Sfu`]), [`udp`], [`tcp`], [`http`], [`tls`],
+//! Reading order: [`worker`] (one thread, one core, one [`crate::media::Sfu`]), [`gather`] (when to send),
+//! [`udp`], [`batch`], [`tcp`], [`http`], [`tls`],
 //! [`clock`].
 
+pub mod batch;
 pub mod clock;
+pub mod gather;
 pub mod http;
 pub mod tcp;
 pub mod tls;

@@ -1,11 +1,12 @@
-//! The worker's UDP socket: batches in (recvmmsg, GRO), runs of equal size out (GSO), by `quinn-udp`.
+//! The worker's UDP socket: batches in (recvmmsg, GRO) by `quinn-udp`, batches out by [`super::batch`].
 
 use std::io::{self, IoSliceMut};
 use std::net::{SocketAddr, UdpSocket};
 
-use quinn_udp::{RecvMeta, Transmit, UdpSockRef, UdpSocketState};
+use quinn_udp::{RecvMeta, UdpSockRef, UdpSocketState};
 use tokio::io::Interest;
 
+use super::batch::{SendFigures, Sender};
 use crate::media::outbox::Lane;
 
 /// Datagrams (or GRO runs) taken in one system call.
@@ -14,18 +15,16 @@ const BATCH: usize = 32;
 const BUFFER: usize = 65_536 + 192;
 /// Kernel buffers: half a second of a busy worker's traffic.
 const KERNEL_BUFFER: usize = 4 * 1024 * 1024;
-/// A GSO run must fit an IP packet.
-const MAX_RUN_BYTES: usize = 60_000;
 
 /// Room for one batch; sockets of one thread may share it.
 pub struct Buffers {
-    buffers: Vec<Vec<u8>>,
-    metas: Vec<RecvMeta>,
+    buffers: Box<[Vec<u8>; BATCH]>,
+    metas: [RecvMeta; BATCH],
 }
 
 impl Default for Buffers {
     fn default() -> Self {
-        Self { buffers: (0..BATCH).map(|_| vec![0; BUFFER]).collect(), metas: vec![RecvMeta::default(); BATCH] }
+        Self { buffers: Box::new(std::array::from_fn(|_| vec![0; BUFFER])), metas: [RecvMeta::default(); BATCH] }
     }
 }
 
@@ -33,8 +32,7 @@ impl Default for Buffers {
 pub struct Udp {
     socket: tokio::net::UdpSocket,
     state: UdpSocketState,
-    /// Datagrams the kernel would not take.
-    pub send_drops: u64,
+    sender: Sender,
 }
 
 impl Udp {
@@ -45,7 +43,8 @@ impl Udp {
         // Best effort: without privileges the kernel clamps to its own limit.
         let _ = state.set_recv_buffer_size(UdpSockRef::from(&socket), KERNEL_BUFFER);
         let _ = state.set_send_buffer_size(UdpSockRef::from(&socket), KERNEL_BUFFER);
-        Ok(Self { socket: tokio::net::UdpSocket::from_std(socket)?, state, send_drops: 0 })
+        let sender = Sender::new(socket.try_clone()?, state.max_gso_segments() > 1);
+        Ok(Self { socket: tokio::net::UdpSocket::from_std(socket)?, state, sender })
     }
 
     /// Waits until datagrams are there.
@@ -58,9 +57,10 @@ impl Udp {
     pub fn receive(&self, room: &mut Buffers, mut take: impl FnMut(SocketAddr, &mut [u8])) -> bool {
         let Self { socket, state, .. } = self;
         let Buffers { buffers, metas } = room;
-        let mut slices: Vec<IoSliceMut<'_>> = buffers.iter_mut().map(|b| IoSliceMut::new(b)).collect();
-        let received = socket.try_io(Interest::READABLE, || state.recv(UdpSockRef::from(socket), &mut slices, metas));
-        drop(slices);
+        let received = socket.try_io(Interest::READABLE, || {
+            let mut slices = buffers.each_mut().map(|b| IoSliceMut::new(b));
+            state.recv(UdpSockRef::from(socket), &mut slices, metas)
+        });
         let Ok(count) = received else { return false };
         for (buffer, meta) in buffers.iter_mut().zip(metas.iter()).take(count) {
             let stride = meta.stride.max(1);
@@ -72,39 +72,13 @@ impl Udp {
         count > 0
     }
 
-    /// Sends a lane, run by run.
-    pub fn send(&mut self, lane: &Lane) {
-        let most = self.state.max_gso_segments();
-        let mut at = 0;
-        let mut rest = lane.lengths.as_slice();
-        while let Some(first) = rest.first() {
-            let size = usize::from(*first);
-            let mut count = 1;
-            let mut bytes = size;
-            for next in rest.iter().skip(1).map(|n| usize::from(*n)) {
-                if count >= most || bytes + next > MAX_RUN_BYTES || next > size {
-                    break;
-                }
-                count += 1;
-                bytes += next;
-                if next < size {
-                    break;
-                }
-            }
-            if let Some(contents) = lane.bytes.get(at..at + bytes) {
-                let segment_size = (count > 1).then_some(size);
-                let transmit =
-                    Transmit { destination: lane.path.remote, ecn: None, contents, segment_size, src_ip: None };
-                let sent = self
-                    .socket
-                    .try_io(Interest::WRITABLE, || self.state.try_send(UdpSockRef::from(&self.socket), &transmit));
-                if sent.is_err() {
-                    // UDP may lose; the receiver asks again. Waiting here would hold up every other receiver.
-                    self.send_drops += count as u64;
-                }
-            }
-            at += bytes;
-            rest = rest.get(count..).unwrap_or_default();
-        }
+    /// Sends all lanes of the worker's UDP socket.
+    pub fn send(&mut self, lanes: &[Lane]) {
+        self.sender.send(lanes);
+    }
+
+    /// What was sent.
+    pub fn figures(&self) -> SendFigures {
+        self.sender.figures
     }
 }

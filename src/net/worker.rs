@@ -6,12 +6,14 @@ use std::net::UdpSocket;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread;
+use std::time::Instant;
 
 use tokio::sync::mpsc;
 use tongke_signaling::command::{Command, Event};
 use tracing::{error, warn};
 
 use super::clock;
+use super::gather::Gather;
 use super::tcp::{Adopted, Connections, TcpEvent};
 use super::udp::{Buffers, Udp};
 use crate::media::outbox::{Local, Outbox, Path, RecordBatch};
@@ -77,6 +79,7 @@ pub fn spawn(
                 buffers: Buffers::default(),
                 tcp,
                 out: Outbox::new(),
+                gather: Gather::default(),
                 events,
                 record,
                 figures: shared,
@@ -96,6 +99,7 @@ struct Driver {
     buffers: Buffers,
     tcp: Connections,
     out: Outbox,
+    gather: Gather,
     events: mpsc::Sender<Event>,
     record: RecordSink,
     figures: Arc<WorkerFigures>,
@@ -109,7 +113,7 @@ impl Driver {
         mut tcp_events: mpsc::Receiver<TcpEvent>,
     ) -> io::Result<()> {
         loop {
-            let timeout = self.sfu.next_timeout();
+            let timeout = self.gather.due().into_iter().chain(self.sfu.next_timeout()).min();
             let sleep = async {
                 match timeout {
                     Some(at) => tokio::time::sleep_until(at.into()).await,
@@ -137,10 +141,11 @@ impl Driver {
                     Err(cause) => warn!(%cause, "a TCP connection could not be taken over"),
                 },
             }
-            if timeout.is_some() || self.sfu.next_timeout().is_some() {
-                self.sfu.handle_timeout(clock::now(), &mut self.out);
+            let now = clock::now();
+            if self.sfu.next_timeout().is_some() {
+                self.sfu.handle_timeout(now, &mut self.out);
             }
-            self.flush();
+            self.flush(now);
         }
     }
 
@@ -171,14 +176,16 @@ impl Driver {
         self.sfu.handle_datagram(clock::now(), path, &mut frame, &mut self.out);
     }
 
-    fn flush(&mut self) {
-        for lane in self.out.lanes() {
-            match lane.path.local {
-                Local::Udp => self.udp.send(lane),
-                Local::Tcp(id) => self.tcp.send(id, lane),
+    fn flush(&mut self, now: Instant) {
+        if self.gather.is_ripe(now, self.out.datagrams(), self.out.urgent()) {
+            self.udp.send(self.out.lanes());
+            for lane in self.out.lanes() {
+                if let Local::Tcp(id) = lane.path.local {
+                    self.tcp.send(id, lane);
+                }
             }
+            self.out.clear_lanes();
         }
-        self.out.clear_lanes();
         if !self.out.record.is_empty() {
             (self.record)(&mut self.out.record);
         }
@@ -187,7 +194,7 @@ impl Driver {
                 self.figures.events_lost.fetch_add(1, Ordering::Relaxed);
             }
         }
-        self.figures.send_drops.store(self.udp.send_drops, Ordering::Relaxed);
+        self.figures.send_drops.store(self.udp.figures().drops, Ordering::Relaxed);
         self.figures.strangers.store(self.sfu.drops.strangers, Ordering::Relaxed);
         self.figures.sessions.store(self.sfu.session_count() as u64, Ordering::Relaxed);
     }

@@ -1,6 +1,7 @@
 //! One sans-IO client connection: ICE (controlling), DTLS, SRTP, NACK both ways.
 
 use std::collections::HashMap;
+use std::net::{IpAddr, SocketAddr};
 use std::time::{Duration, Instant};
 
 use rand::Rng;
@@ -12,7 +13,7 @@ use rtc_stun::textattrs::TextAttribute;
 
 use super::handshake::{ClientIdentity, Handshake};
 use super::offer::{H264, H264_RTX, MID_ID, OPUS, OfferLine, TRANSPORT_CC_ID, write_offer};
-use crate::media::ice::Credentials;
+use crate::media::ice::{Check, Credentials};
 use crate::media::receive::ReceiveStream;
 use crate::media::ring::Ring;
 use crate::media::rtcp::{self, Report};
@@ -72,6 +73,7 @@ pub struct Client {
     lines: Vec<OfferLine>,
     credentials: Credentials,
     theirs: Option<Credentials>,
+    server: SocketAddr,
     identity: ClientIdentity,
     handshake: Handshake,
     keys: Option<(Opener, Sealer)>,
@@ -83,6 +85,7 @@ pub struct Client {
     repairs: HashMap<u32, u32>,
     transport_number: u16,
     our_ssrc: u32,
+    tie_breaker: u64,
     /// Datagrams to send to the server.
     pub outgoing: Vec<Vec<u8>>,
     /// What happened.
@@ -91,11 +94,17 @@ pub struct Client {
     pub nacks_sent: u64,
 }
 
-struct UseCandidate;
+/// What a controlling agent says in each check (RFC 8445 §7.1.1, §7.1.2): the pair is nominated at once.
+struct Controlling(u64);
 
-impl Setter for UseCandidate {
+/// Of a peer-reflexive candidate, component 1 (RFC 8445 §5.1.2.1).
+const PRIORITY: u32 = 110 << 24 | 65_535 << 8 | 255;
+
+impl Setter for Controlling {
     fn add_to(&self, m: &mut Message) -> Result<(), rtc_shared::error::Error> {
+        m.add(AttrType(0x0024), &PRIORITY.to_be_bytes());
         m.add(AttrType(0x0025), &[]);
+        m.add(AttrType(0x802a), &self.0.to_be_bytes());
         Ok(())
     }
 }
@@ -121,8 +130,10 @@ impl Client {
             credentials: Credentials::generate(99, rng),
             handshake: Handshake::new(identity.clone()),
             our_ssrc: rng.random(),
+            tie_breaker: rng.random(),
             lines,
             theirs: None,
+            server: SocketAddr::from(([0, 0, 0, 0], 0)),
             identity,
             keys: None,
             next_check: now,
@@ -155,8 +166,16 @@ impl Client {
             }
         }
         self.theirs = Some(Credentials { ufrag, password });
+        if let Some(server) = candidate(answer) {
+            self.server = server;
+        }
         self.handle_timeout(now);
         true
+    }
+
+    /// Where the answer says that the server is.
+    pub fn server(&self) -> SocketAddr {
+        self.server
     }
 
     /// Takes new credentials of an ICE restart.
@@ -207,12 +226,22 @@ impl Client {
             Box::new(TransactionId::new()),
             Box::new(BINDING_REQUEST),
             Box::new(TextAttribute::new(ATTR_USERNAME, username)),
-            Box::new(UseCandidate),
+            Box::new(Controlling(self.tie_breaker)),
             Box::new(MessageIntegrity::new_short_term_integrity_with_provider(password, crypto)),
             Box::new(FINGERPRINT),
         ]);
         if built.is_ok() {
             self.outgoing.push(check.raw);
+        }
+    }
+
+    /// Servers that are not ICE-lite check the path as well (RFC 8445 §7.3).
+    fn answer_check(&mut self, mut check: Check) {
+        let (password, provider) = (&self.credentials.password, &self.identity.provider);
+        if check.is_authentic(password, provider)
+            && let Some(answer) = check.answer(self.server, password, provider)
+        {
+            self.outgoing.push(answer);
         }
     }
 
@@ -229,6 +258,8 @@ impl Client {
                     self.checked = true;
                     self.handshake.start(now);
                     self.flush_handshake();
+                } else if let Some(check) = Check::parse(datagram) {
+                    self.answer_check(check);
                 }
             }
             [20..=63, ..] => {
@@ -386,6 +417,16 @@ impl Client {
             self.outgoing.push(packet);
         }
     }
+}
+
+/// The first UDP candidate of an answer.
+fn candidate(answer: &str) -> Option<SocketAddr> {
+    answer.lines().filter_map(|l| l.trim().strip_prefix("a=candidate:")).find_map(|c| {
+        let parts: Vec<&str> = c.split(' ').collect();
+        let [_, _, transport, _, ip, port, ..] = parts.as_slice() else { return None };
+        let udp = transport.eq_ignore_ascii_case("udp");
+        Some(SocketAddr::new(ip.parse::<IpAddr>().ok().filter(|_| udp)?, port.parse().ok()?))
+    })
 }
 
 /// Adds the mid and, for video, the transport-wide number as one-byte extensions (RFC 8285 §4.2).

@@ -180,7 +180,7 @@ const demo = (d, now) => ({
   now,
 });
 
-const start = (d, now) => ({ api: { 'GET /api/demo': demo(d), 'GET /api/clock': { now_ms: now } }, wait: 700 });
+const start = (d, now) => ({ api: { 'GET /api/demo': demo(d), 'GET /api/clock': { now_ms: now, zone_offset_ms: 28_800_000 } }, wait: 700 });
 
 /** name, path, sizes, scene; `devices: false` runs without camera and microphone. */
 export function scenes(lang) {
@@ -197,7 +197,7 @@ export function scenes(lang) {
     one('login', '/login', [DESK, PHONE], { api: {}, wait: 300 }),
     one('login-fault', '/login', [DESK, PHONE], { api: { 'POST /api/login': [401, { error: { code: 'bad_credentials' } }] }, wait: 300, act: signIn }),
 
-    one('display-pairing', '/display', [BOARD, DESK], { api: { 'POST /api/displays': { id: 'd9', code: '7K3M9QXP', secret: 's', expires_ms: NOW + 272_000 }, 'GET /api/displays/self': { state: 'waiting' }, 'GET /api/clock': { now_ms: NOW } }, wait: 600 }),
+    one('display-pairing', '/display', [BOARD, DESK], { api: { 'POST /api/displays': { id: 'd9', code: '7K3M9QXP', secret: 's', expires_ms: NOW + 272_000 }, 'GET /api/displays/self': { state: 'waiting' }, 'GET /api/clock': { now_ms: NOW, zone_offset_ms: 28_800_000 } }, wait: 600 }),
     one('display-unreachable', '/display', [BOARD], { api: { 'POST /api/displays': 'abort' }, wait: 600 }),
     one('display-empty', '/display', [BOARD], table(d, [])),
     one('display-busy', '/display', [BOARD, DESK, OLD_BOARD], table(d, d.table({}))),
@@ -235,13 +235,13 @@ export function scenes(lang) {
     one('admin-schools', '/admin#schools', [DESK], admin(d, { 'GET /api/schools': paged([{ ...d.urban, kind: 'urban' }, { ...d.villages[0], kind: 'village' }, { ...d.villages[1], kind: 'village' }, { ...d.villages[2], kind: 'teaching_point' }], 1041) })),
     one('admin-rooms', '/admin#rooms', [DESK], admin(d, { 'GET /api/rooms': rooms(d), 'GET /api/schools': paged([{ ...d.urban, kind: 'urban' }]) }, { act: add })),
     one('admin-people', '/admin#people', [DESK], admin(d, { 'GET /api/people': paged([{ id: 'p1', name: d.w.teacher, user: 'wang', role: 'teacher', school: d.urban }, { id: 'a2', name: d.w.admin2, user: 'zhao', role: 'school_admin', school: d.villages[0] }]) })),
-    one('admin-displays', '/admin#displays', [DESK], admin(d, { 'GET /api/displays': paged([{ id: 'd9', state: 'waiting', online: true, last_seen_ms: NOW }, { id: 'd1', room: d.rooms[0].room, state: 'paired', online: true, last_seen_ms: NOW }, { id: 'd2', room: d.rooms[1].room, state: 'paired', online: false, last_seen_ms: at('10:02') }, { id: 'd4', room: d.rooms[2].room, state: 'revoked', online: false, last_seen_ms: at('08:11') }]), 'GET /api/rooms': rooms(d) })),
+    one('admin-displays', '/admin#displays', [DESK], admin(d, { 'GET /api/displays': paged([{ id: 'd9', state: 'waiting', online: true, last_seen_ms: NOW }, { id: 'd1', room: d.rooms[0].room, school: d.rooms[0].school, state: 'paired', online: true, last_seen_ms: NOW }, { id: 'd2', room: d.rooms[1].room, school: d.rooms[1].school, state: 'paired', online: false, last_seen_ms: at('10:02') }, { id: 'd4', room: d.rooms[2].room, school: d.rooms[2].school, state: 'revoked', online: false, last_seen_ms: at('08:11') }]), 'GET /api/rooms': rooms(d) })),
     one('admin-pairings', '/admin#pairings', [DESK], admin(d, { 'GET /api/pairings': paged([{ id: 'q1', subject: d.w.music, grade: d.w.grade, teacher: d.teacher, master: { room: { id: 'm1', name: d.w.master }, school: d.urban }, rural: d.rooms.map(({ room, school, kind }) => ({ room, school, kind })) }]) }, { act: add })),
     one('admin-lessons', '/admin#lessons', [DESK], admin(d, { 'GET /api/lessons': paged(d.table({ state: 'live' })) })),
     one('admin-lesson-clash', '/admin#lessons', [DESK], admin(d, {
       'GET /api/lessons': paged(d.table({ state: 'live' })),
-      'GET /api/pairings': paged([{ id: 'q1', subject: d.w.music, grade: d.w.grade, teacher: d.teacher, master: { room: { id: 'm1', name: d.w.master }, school: d.urban }, rural: [] }]),
-      'POST /api/lessons': [409, { error: { code: 'clash', clashes: [{ kind: 'teacher', who: d.w.teacher, lesson: 'l1', starts_ms: at('10:20'), ends_ms: at('11:00') }, { kind: 'rural_room', who: d.rooms[1].room.name, lesson: 'l1', starts_ms: at('10:20'), ends_ms: at('11:00') }] } }],
+      'GET /api/pairings': paged([{ id: 'q1', subject: d.w.music, grade: d.w.grade, teacher: d.teacher, master: { room: { id: 'm1', name: d.w.master }, school: d.urban }, rural: d.rooms.map(({ room, school, kind }) => ({ room, school, kind })) }]),
+      'POST /api/lessons': [409, { error: { code: 'clash', clashes: [{ kind: 'teacher', who: d.w.teacher, lesson: 'l1', starts_ms: at('10:20'), ends_ms: at('11:00') }, { kind: 'rural_room', who: `${d.rooms[1].school.name} ${d.rooms[1].room.name}`, lesson: 'l1', starts_ms: at('10:20'), ends_ms: at('11:00') }] } }],
     }, { act: clash })),
 
     one('library-empty', '/library', [DESK, PHONE], reader(d, { 'GET /api/library': { ...paged([]), facets: { subject: [], grade: [] } } })),

@@ -97,6 +97,7 @@ pub(crate) async fn confirm(
     Ok(Json(Display {
         id,
         room: row.room_ref(),
+        school: row.school_ref(),
         state: DisplayState::Paired,
         online: office.hub.display_online(id),
         last_seen_ms: row.last_seen_ms,

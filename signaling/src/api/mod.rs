@@ -131,7 +131,7 @@ pub(crate) fn router(office: App) -> Router {
 /// The server's clock.
 #[utoipa::path(get, path = "/api/clock", tag = "clock", responses((status = 200, body = ClockAnswer)))]
 async fn clock(State(office): State<App>) -> Json<ClockAnswer> {
-    Json(ClockAnswer { now_ms: office.now().ms })
+    Json(ClockAnswer { now_ms: office.now().ms, zone_offset_ms: office.config.zone_offset_ms })
 }
 
 /// Serves.

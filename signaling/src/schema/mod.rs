@@ -61,6 +61,8 @@ values! {
     ClockAnswer {
         /// Epoch milliseconds.
         now_ms: i64,
+        /// The district's civil time minus UTC: pages show its time wherever the device stands.
+        zone_offset_ms: i64,
     }
     /// A school's id and name.
     SchoolRef {
@@ -202,6 +204,9 @@ values! {
         /// Its room.
         #[serde(skip_serializing_if = "Option::is_none")]
         room: Option<RoomRef>,
+        /// The room's school.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        school: Option<SchoolRef>,
         /// State.
         state: DisplayState,
         /// True while its page is connected.

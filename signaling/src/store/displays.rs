@@ -3,7 +3,7 @@
 use super::{Store, Window};
 use crate::error::{Error, Result};
 use crate::model::{DisplayId, DisplayState, RoomId, SchoolId};
-use crate::schema::{Display, Page, RoomRef};
+use crate::schema::{Display, Page, RoomRef, SchoolRef};
 use sqlx::FromRow;
 
 /// A display as stored.
@@ -15,6 +15,10 @@ pub struct DisplayRow {
     pub room: Option<RoomId>,
     /// Name of the room.
     pub room_name: Option<String>,
+    /// School of the room.
+    pub school: Option<SchoolId>,
+    /// Name of the school.
+    pub school_name: Option<String>,
     /// State.
     pub state: DisplayState,
     /// When the code expires.
@@ -38,6 +42,11 @@ impl DisplayRow {
     pub fn room_ref(&self) -> Option<RoomRef> {
         self.room.zip(self.room_name.clone()).map(|(id, name)| RoomRef { id, name })
     }
+
+    /// The school of its room.
+    pub fn school_ref(&self) -> Option<SchoolRef> {
+        self.school.zip(self.school_name.clone()).map(|(id, name)| SchoolRef { id, name })
+    }
 }
 
 /// A code that was tried.
@@ -54,10 +63,13 @@ const PAGE_SECRETS_MAX: i64 = 8;
 /// Waiting displays, so that strangers cannot fill the disk; more are refused.
 const WAITING_MAX: i64 = 1_000;
 
-const DISPLAYS: &str = "SELECT d.id, d.room, r.name AS room_name, d.state, d.expires_ms, d.last_seen_ms, d.capabilities
-    FROM display d LEFT JOIN room r ON r.id = d.room
+const DISPLAYS: &str =
+    "SELECT d.id, d.room, r.name AS room_name, r.school, s.name AS school_name, d.state, d.expires_ms,
+        d.last_seen_ms, d.capabilities
+    FROM display d LEFT JOIN room r ON r.id = d.room LEFT JOIN school s ON s.id = r.school
     WHERE ($1 IS NULL OR d.id = $1) AND ($2 IS NULL OR r.school = $2)
-    ORDER BY d.state = 'waiting' DESC, r.name, d.id LIMIT $3 OFFSET $4";
+      AND ($5 IS NULL OR d.state <> 'waiting' OR d.expires_ms > $5)
+    ORDER BY d.state = 'waiting' DESC, s.name, r.name, d.id LIMIT $3 OFFSET $4";
 
 impl Store {
     /// A new device waits with a code. Forgets those whose code has expired long ago.
@@ -133,20 +145,22 @@ impl Store {
 
     /// One display, of this school if one is given.
     pub async fn display(&self, id: DisplayId, school: Option<SchoolId>) -> Result<DisplayRow> {
-        let query = sqlx::query_as(DISPLAYS).bind(Some(id)).bind(school).bind(1_i64).bind(0_i64);
+        let query = sqlx::query_as(DISPLAYS).bind(Some(id)).bind(school).bind(1_i64).bind(0_i64).bind(None::<i64>);
         query.fetch_optional(&self.pool).await?.ok_or(Error::NotFound)
     }
 
-    /// Displays, waiting ones first.
+    /// Displays, waiting ones first. A code that nobody confirmed in time is nobody's business any more.
     pub async fn displays(&self, school: Option<SchoolId>, window: Window, now_ms: i64) -> Result<Page<Display>> {
-        let sql =
-            "SELECT count(*) FROM display d LEFT JOIN room r ON r.id = d.room WHERE ($1 IS NULL OR r.school = $1)";
-        let total = sqlx::query_scalar(sql).bind(school).fetch_one(&self.pool).await?;
+        let sql = "SELECT count(*) FROM display d LEFT JOIN room r ON r.id = d.room WHERE ($1 IS NULL OR r.school = $1)
+               AND (d.state <> 'waiting' OR d.expires_ms > $2)";
+        let total = sqlx::query_scalar(sql).bind(school).bind(now_ms).fetch_one(&self.pool).await?;
         let query = sqlx::query_as(DISPLAYS).bind(None::<DisplayId>).bind(school);
-        let rows: Vec<DisplayRow> = query.bind(window.per_page).bind(window.offset()).fetch_all(&self.pool).await?;
+        let rows: Vec<DisplayRow> =
+            query.bind(window.per_page).bind(window.offset()).bind(now_ms).fetch_all(&self.pool).await?;
         let items = rows.into_iter().map(|row| Display {
             id: row.id,
             room: row.room_ref(),
+            school: row.school_ref(),
             state: row.state_at(now_ms),
             online: false,
             last_seen_ms: row.last_seen_ms,

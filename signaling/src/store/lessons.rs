@@ -82,10 +82,12 @@ const SEATS: &str = "SELECT t.id, t.person, p.name AS person_name, t.room, r.nam
     WHERE t.lesson = $1 ORDER BY t.position";
 
 /// Lessons that are or may become present in this span.
-const CLASHES: &str = "SELECT l.id, l.starts_ms, l.ends_ms, l.teacher, l.master_room, t.room, r.name AS room_name,
-        m.name AS master_name, p.name AS teacher_name
-    FROM lesson l JOIN person p ON p.id = l.teacher JOIN room m ON m.id = l.master_room
-        LEFT JOIN seat t ON t.lesson = l.id AND t.room IS NOT NULL LEFT JOIN room r ON r.id = t.room
+const CLASHES: &str =
+    "SELECT l.id, l.starts_ms, l.ends_ms, l.teacher, l.master_room, t.room, y.name || ' ' || r.name AS room_name,
+        x.name || ' ' || m.name AS master_name, p.name AS teacher_name
+    FROM lesson l JOIN person p ON p.id = l.teacher JOIN room m ON m.id = l.master_room JOIN school x ON x.id = m.school
+        LEFT JOIN seat t ON t.lesson = l.id AND t.room IS NOT NULL
+        LEFT JOIN room r ON r.id = t.room LEFT JOIN school y ON y.id = r.school
     WHERE l.state IN ('planned', 'open', 'live') AND l.starts_ms < $2 AND l.ends_ms > $1
     ORDER BY l.starts_ms, l.id, t.position";
 

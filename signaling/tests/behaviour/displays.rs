@@ -30,6 +30,10 @@ async fn a_code_pairs_once_and_in_time() {
     assert_eq!(head.post("/api/displays/confirm", confirm).await.status, StatusCode::UNPROCESSABLE_ENTITY);
     let device = d.bearer(late.body["secret"].as_str().unwrap());
     assert_eq!(device.get("/api/displays/self").await.body["state"], "expired");
+    let listed = head.get("/api/displays").await.body;
+    let items = listed["items"].as_array().unwrap();
+    assert_eq!(listed["total"], items.len(), "counted as listed");
+    assert!(items.iter().all(|item| item["state"] == "paired" && item["school"]["name"].is_string()), "{items:?}");
 }
 
 #[tokio::test]

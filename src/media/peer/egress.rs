@@ -8,8 +8,7 @@ use crate::media::ring::Kept;
 use crate::media::rtcp;
 use crate::media::rtp::{FIXED_HEADER, write_header};
 use crate::media::sdp::{Codec, group_of};
-use crate::media::slot::{SendSlot, Sent};
-use crate::media::timeline::SourceClock;
+use crate::media::slot::Sent;
 
 /// A packet to one receiver: where from, and what.
 pub struct Forward<'p> {
@@ -19,23 +18,22 @@ pub struct Forward<'p> {
     pub kept: &'p Kept,
     /// What its payload is.
     pub codec: Codec,
-    /// The layer's clock.
-    pub clock: &'p SourceClock,
+    /// When it was captured, on the server's clock.
+    pub captured: Instant,
 }
 
 impl Peer {
     /// Forwards a packet into a slot, if it flows there. True when it is the slot's first since it began to show.
-    pub fn forward(&mut self, slot: usize, packet: &Forward<'_>, now: Instant, out: &mut Outbox) -> bool {
+    pub fn forward(&mut self, slot: usize, packet: &Forward<'_>, out: &mut Outbox) -> bool {
         let (Some(path), Some(sealer)) = (self.path, self.sealer.as_mut()) else { return false };
         let Some(slot) = self.slots.get_mut(slot) else { return false };
-        let Some(codec) = slot.payload_types(packet.codec) else { return false };
-        let payload_type = codec.payload_type;
         let before = slot.shown.map(|s| s.track);
-        let Some(numbers) = slot.route(packet.from, packet.kept, packet.clock, now) else { return false };
+        let kept = packet.kept;
+        let Some((numbers, shown)) = slot.route(packet.from, kept, packet.codec, packet.captured) else { return false };
         let lane = out.lane(path, &mut self.lane);
         let start = lane.bytes.len();
-        let kept = packet.kept;
-        write_header(&mut lane.bytes, kept.marker, payload_type, numbers.sequence as u16, numbers.timestamp, slot.ssrc);
+        let sequence = numbers.sequence as u16;
+        write_header(&mut lane.bytes, kept.marker, shown.payload_type, sequence, numbers.timestamp, slot.ssrc);
         lane.bytes.extend_from_slice(&kept.payload);
         if sealer.seal_rtp(&mut lane.bytes, start, FIXED_HEADER, numbers.sequence) {
             self.counters.bytes_down += (lane.bytes.len() - start) as u64;
@@ -44,7 +42,7 @@ impl Peer {
         } else {
             lane.bytes.truncate(start);
         }
-        before != slot.shown.map(|s| s.track)
+        before != Some(shown.track)
     }
 
     /// Sends a packet of a slot again: as RTX (RFC 4588) where the client has it, else as it was.
@@ -52,22 +50,21 @@ impl Peer {
         &mut self,
         slot: usize,
         sequence: u16,
-        find: impl Fn(&Sent) -> Option<(Codec, &'r Kept)>,
+        find: impl Fn(&Sent) -> Option<&'r Kept>,
         out: &mut Outbox,
     ) {
         let (Some(path), Some(sealer)) = (self.path, self.sealer.as_mut()) else { return };
         let Some(slot) = self.slots.get_mut(slot) else { return };
-        let Some((extended, sent)) = slot.find(sequence) else { return };
-        let Some((codec, kept)) = find(&sent) else { return };
+        let Some(sent) = slot.find(sequence) else { return };
+        let Some(kept) = find(&sent) else { return };
         if !slot.spend_repair(kept.payload.len()) {
             return;
         }
-        let timestamp = SendSlot::repeated_time(&sent, kept);
-        let Some(types) = slot.payload_types(codec) else { return };
-        let (payload_type, rtx) = (types.payload_type, types.rtx);
+        let timestamp = sent.shown.shifted(kept.timestamp);
+        out.hurry();
         let lane = out.lane(path, &mut self.lane);
         let start = lane.bytes.len();
-        let index = match rtx {
+        let index = match sent.shown.rtx {
             Some(rtx) => {
                 let index = slot.rtx_next;
                 slot.rtx_next += 1;
@@ -76,8 +73,9 @@ impl Peer {
                 index
             }
             None => {
+                let payload_type = sent.shown.payload_type;
                 write_header(&mut lane.bytes, kept.marker, payload_type, sequence, timestamp, slot.ssrc);
-                extended
+                sent.out
             }
         };
         lane.bytes.extend_from_slice(&kept.payload);
@@ -90,6 +88,7 @@ impl Peer {
 
     fn send_rtcp(&mut self, out: &mut Outbox, write: impl FnOnce(&mut Vec<u8>)) {
         let (Some(path), Some(sealer)) = (self.path, self.sealer.as_mut()) else { return };
+        out.hurry();
         let lane = out.lane(path, &mut self.lane);
         let start = lane.bytes.len();
         write(&mut lane.bytes);

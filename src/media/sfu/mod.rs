@@ -212,9 +212,8 @@ impl Sfu {
                             slot,
                             sequence,
                             |sent| {
-                                let track = tracks.get(sent.track as usize)?;
-                                let kept = track.layer(sent.layer, sent.generation)?.ring.find(sent.sequence)?;
-                                Some((track.codec, kept))
+                                let track = tracks.get(sent.shown.track)?;
+                                track.layer(sent.shown.layer, sent.shown.generation)?.ring.find(sent.sequence)
                             },
                             out,
                         );

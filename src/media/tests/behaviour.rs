@@ -66,6 +66,23 @@ fn one_publisher_is_seen_and_heard_by_one_receiver_with_both_profiles() {
 }
 
 #[test]
+fn who_sat_in_the_seat_before_is_seen_again_when_the_one_who_took_it_leaves() {
+    let mut w = pair(9, Profile::AeadAes128Gcm);
+    play(&mut w, 1, 0, 30);
+    let box_session = w.sit(3, seat(1), SessionRole::Whip { screen: false }, WHIP);
+    play(&mut w, 3, 0, 30);
+    w.take(2);
+    play(&mut w, 1, 30, 30);
+    w.run(Duration::from_millis(200));
+    assert!(received(&w.take(2)).is_empty(), "the newer one has the seat");
+    w.command(Command::Leave { session: box_session });
+    play(&mut w, 1, 60, 60);
+    w.run(Duration::from_millis(200));
+    let got = received(&w.take(2));
+    assert!(got.len() >= 50 * 4, "{} packets of the one that stayed", got.len());
+}
+
+#[test]
 fn what_the_network_loses_either_way_is_sent_again() {
     for seed in [2, 3] {
         let mut w = pair(seed, Profile::AeadAes128Gcm);

@@ -106,12 +106,17 @@ impl World {
 
     /// Joins and waits until connected; returns the client's port, which names it.
     pub(super) fn join(&mut self, port: u16, role: SessionRole, shape: &str) -> SessionId {
+        self.sit(port, seat(port), role, shape)
+    }
+
+    /// The same in a seat that may be another client's too.
+    pub(super) fn sit(&mut self, port: u16, seat: SeatId, role: SessionRole, shape: &str) -> SessionId {
         let client = Client::new(self.now, lines(shape), self.identity.clone(), &mut self.rng);
         let offer = client.offer();
         let session = SessionId(Uuid::from_u128(self.rng.random()));
         self.clients.insert(port, client);
         self.sessions.insert(port, session);
-        self.command(Command::Join { lesson: LESSON, session, seat: seat(port), role, offer });
+        self.command(Command::Join { lesson: LESSON, session, seat, role, offer });
         let answer = self.events.iter().rev().find_map(|e| match e {
             Event::Answered { session: s, answer, .. } if *s == session => Some(answer.clone()),
             _ => None,

@@ -57,9 +57,9 @@ async function openDisplay(demo, index, engine, line) {
 /**
  * Starts the demo, sits everybody down and gives
  * `{ demo, teacher, displays, line, api, lesson(), close() }`. `engines` says which browser each
- * room uses; the line that can be cut is room 1's.
+ * room uses; the line that can be cut is room 1's. Only the first `rooms` open their display.
  */
-export async function holdLesson(t, name, { engines = [], minutes = 2, startsIn_s = 40, withTeacher = true } = {}) {
+export async function holdLesson(t, name, { engines = [], minutes = 2, startsIn_s = 40, withTeacher = true, rooms = 3 } = {}) {
   const line = makeLine();
   const open = [];
   const ends = [];
@@ -79,7 +79,7 @@ export async function holdLesson(t, name, { engines = [], minutes = 2, startsIn_
   const displays = [];
   // Firefox first: the lesson's codec is chosen from what is known when the first source comes,
   // and displays say what they can long before that.
-  const order = [...ROOMS.keys()].sort((a, b) => Number(engines[b] === 'firefox') - Number(engines[a] === 'firefox'));
+  const order = [...ROOMS.keys()].slice(0, rooms).sort((a, b) => Number(engines[b] === 'firefox') - Number(engines[a] === 'firefox'));
   for (const index of order) {
     const display = await openDisplay(demo, index, engines[index] ?? 'chromium', index === 0 ? line : null);
     open.push(display);

@@ -23,40 +23,40 @@ async function openPlayer(school, recording) {
 
 /**
  * When a count was live: a function `count → [at_ms…]`, one time for each turn of the counter,
- * between the frames that were noted. A loaded machine does not present every frame.
+ * between two frames that were noted one after the other. A loaded machine does not present
+ * every frame, and now and then one is misread: steps that do not fit the time between are left out.
  */
-function liveTimes(frames, { clip }, modulo) {
-  const seen = [];
-  for (const frame of frames) {
-    if (frame.clip !== clip) continue;
-    const last = seen.at(-1);
-    const turn = last ? last.turn + distance(last.count, frame.count, modulo) : frame.count;
-    if (!last || turn > last.turn) seen.push({ turn, count: frame.count, at_ms: frame.at_ms });
+function liveTimes(frames, { clip }, modulo, rate) {
+  const seen = frames.filter((frame) => frame.clip === clip);
+  const forward = (from, to) => (((to - from) % modulo) + modulo) % modulo;
+  const spans = [];
+  for (let i = 1; i < seen.length; i += 1) {
+    const [from, to] = [seen[i - 1], seen[i]];
+    const [steps, span_ms] = [forward(from.count, to.count), to.at_ms - from.at_ms];
+    const expected = (span_ms / 1000) * rate;
+    if (steps > 0 && span_ms <= 5000 && Math.abs(steps - expected) <= 0.3 * rate + expected / 4) spans.push({ from, steps, span_ms });
   }
-  return (count) => {
-    const times = [];
-    for (let i = 1; i < seen.length; i += 1) {
-      const [from, to] = [seen[i - 1], seen[i]];
-      const turn = from.turn + ((((count - from.count) % modulo) + modulo) % modulo);
-      if (turn > to.turn || to.at_ms - from.at_ms > 5000) continue;
-      times.push(from.at_ms + ((turn - from.turn) / (to.turn - from.turn)) * (to.at_ms - from.at_ms));
-    }
-    return times;
-  };
+  return (count) => spans
+    .map(({ from, steps, span_ms }) => ({ from, share: forward(from.count, count) / steps, span_ms }))
+    .filter(({ share }) => share <= 1)
+    .map(({ from, share, span_ms }) => from.at_ms + share * span_ms);
 }
 
 /** How far teacher and slides are apart in `frames` against how they were live, in ms; both by name. */
 async function apart(school, frames, where) {
   const delays = {};
-  for (const [name, cast, modulo] of [['screen', SLIDES, COUNTS], ['camera', CAST.teacher, CAST.teacher.frames]]) {
+  for (const [name, cast, modulo, rate] of [
+    ['screen', SLIDES, COUNTS, SLIDES.counts_per_second],
+    ['camera', CAST.teacher, CAST.teacher.frames, FPS],
+  ]) {
     const live = await school.teacher.evaluate((own) => __look.watched(`video[data-own="${own}"]`), name);
-    const timesOf = liveTimes(live, cast, modulo);
+    const timesOf = liveTimes(live, cast, modulo, rate);
     delays[name] = frames[name]
       .filter((frame) => frame.clip === cast.clip)
       .map((frame) => timesOf(frame.count).map((at_ms) => frame.at_ms - at_ms))
       .filter((all) => all.length > 0);
-    assert.ok(delays[name].length > 5,
-      `${name} ${where}: ${live.length} frames noted live, ${frames[name].length} there, ${delays[name].length} in both`);
+    const covered = `${name} ${where}: ${live.length} frames noted live, ${frames[name].length} there, ${delays[name].length} in both`;
+    assert.ok(delays[name].length > frames[name].length / 2, covered);
   }
   // The slides' counter does not turn within a lesson: it says which turn of the camera's is meant.
   const screen_ms = median(delays.screen.map((all) => all[0]));

@@ -54,12 +54,12 @@ function install() {
     return change / (160 * 90) > 0.5;
   }
 
-  /** Notes every presented frame of an element from now on. */
+  /** Notes every presented frame of an element from now on; asked again for a place, it goes on with what is there. */
   function watch(selector) {
-    const seen = [];
+    const seen = watches.get(selector) ?? [];
     watches.set(selector, seen);
     const each = (video) => (now, frame) => {
-      if (watches.get(selector) !== seen) return;
+      if (watches.get(selector) !== seen || !video.isConnected) return;
       const read = counter(selector);
       if (seen.length < 20000) {
         seen.push({

@@ -1,6 +1,7 @@
-// The product under test: `tongke demo --json`, started, killed and started again.
-import { spawn } from 'node:child_process';
-import { createWriteStream, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+// The product under test: `tongke demo --json`, started, killed and started again; `tongke serve` as a
+// district runs it.
+import { spawn, spawnSync } from 'node:child_process';
+import { createWriteStream, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -13,6 +14,58 @@ async function freePort() {
   const { port } = server.address();
   await new Promise((done) => server.close(done));
   return port;
+}
+
+const ended = (one) =>
+  one.exitCode !== null || one.signalCode !== null
+    ? Promise.resolve()
+    : new Promise((done) => one.once('exit', done));
+
+async function endKindly(child) {
+  child.kill('SIGTERM');
+  const patience = setTimeout(() => child.kill('SIGKILL'), 10_000);
+  await ended(child);
+  clearTimeout(patience);
+}
+
+/**
+ * Starts `tongke serve` on an empty data folder, with plain HTTP on loopback; `settings` are further
+ * lines of its settings file. Its first person is made as the README says. Gives
+ * `{ base_url, admin: { user, password }, logTail(), stop() }`.
+ */
+export async function startServe(name, settings = '') {
+  if (!existsSync(BINARY)) throw new Error(`${BINARY} is missing: cargo build --release`);
+  mkdirSync(OUT_DIR, { recursive: true });
+  const directory = mkdtempSync(join(tmpdir(), 'tongke-serve-'));
+  const config = join(directory, 'tongke.toml');
+  const listen = `127.0.0.1:${await freePort()}`;
+  writeFileSync(config, [
+    `listen = "${listen}"`, 'plain_http = true', `data = "${join(directory, 'data')}"`,
+    'public_addresses = ["127.0.0.1"]', 'workers = 1', `udp_port = ${await freePort()}`, 'tcp_port = 0', settings, '',
+  ].join('\n'));
+  const admin = { user: 'admin', password: 'district 2026' };
+  const added = spawnSync(BINARY, ['user', 'add', admin.user, '--role', 'region_admin', '--password-stdin', '--config', config],
+    { input: `${admin.password}\n`, encoding: 'utf8' });
+  if (added.status !== 0) throw new Error(`user add: ${added.stderr}`);
+  const logPath = join(OUT_DIR, `server-${name}.log`);
+  const child = spawn(BINARY, ['serve', '--config', config], { stdio: ['ignore', 'pipe', 'pipe'] });
+  child.stderr.pipe(createWriteStream(logPath, { flags: 'w' }));
+  let said = '';
+  child.stdout.on('data', (bytes) => { said += bytes; });
+  const logTail = () => readFileSync(logPath, 'utf8').split('\n').slice(-40).join('\n');
+  await until('the server says that it serves', () => {
+    if (child.exitCode !== null) throw new NoUse(`the server ended with ${child.exitCode}: ${logTail()}`);
+    return said.includes('\n');
+  }, 30_000, 10);
+  return {
+    base_url: `http://${listen}`,
+    admin,
+    logTail,
+    async stop() {
+      await endKindly(child);
+      rmSync(directory, { recursive: true, force: true });
+    },
+  };
 }
 
 /**
@@ -52,11 +105,6 @@ export async function startDemo(name, { minutes = 10, startsIn_s = 0, lessons = 
     demo.said = JSON.parse(output.split('\n')[0]);
   }
 
-  const ended = (one) =>
-    one.exitCode !== null || one.signalCode !== null
-      ? Promise.resolve()
-      : new Promise((done) => one.once('exit', done));
-
   demo.kill = async () => {
     const at_ms = Date.now();
     child.kill('SIGKILL');
@@ -65,10 +113,7 @@ export async function startDemo(name, { minutes = 10, startsIn_s = 0, lessons = 
   };
   demo.restart = launch;
   demo.stop = async () => {
-    child.kill('SIGTERM');
-    const patience = setTimeout(() => child.kill('SIGKILL'), 10_000);
-    await ended(child);
-    clearTimeout(patience);
+    await endKindly(child);
     // Kept for a look at a recording when somebody asks for it.
     if (process.env.TONGKE_TEST_KEEP) console.log(`# kept ${directory}`);
     else rmSync(directory, { recursive: true, force: true });

@@ -1,20 +1,17 @@
-//! Dates and times as form fields have them, in this computer's time zone.
+//! Dates and times as form fields have them, in the district's time.
 
-const two = (value: number) => String(value).padStart(2, '0');
+import { civil, momentOfCivil } from '../words/zone.svelte';
 
 /** 2026-11-26 */
 export function dayInput(ms: number): string {
-  const date = new Date(ms);
-  return `${date.getFullYear()}-${two(date.getMonth() + 1)}-${two(date.getDate())}`;
+  return civil(ms).toISOString().slice(0, 10);
 }
 
 /** 10:20 */
 export function timeInput(ms: number): string {
-  const date = new Date(ms);
-  return `${two(date.getHours())}:${two(date.getMinutes())}`;
+  return civil(ms).toISOString().slice(11, 16);
 }
 
 export function momentOf(day: string, time: string): number | null {
-  const moment = new Date(`${day}T${time}`).getTime();
-  return Number.isFinite(moment) ? moment : null;
+  return momentOfCivil(`${day}T${time}`);
 }

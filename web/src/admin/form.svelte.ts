@@ -2,7 +2,7 @@
 
 import { call, Failure } from '../api/http';
 import type { Clash } from '../api/types';
-import { tWord } from '../words/index.svelte';
+import { t, tWord } from '../words/index.svelte';
 
 export class Form {
   busy = $state(false);
@@ -12,8 +12,15 @@ export class Form {
   done = $state(false);
 
   async send<T>(path: string, body: unknown, method = 'POST'): Promise<T | null> {
-    this.busy = true;
     this.clear();
+    // What was not chosen has no id: the reason stands at its field, not in the server's answer.
+    const blank = Object.entries(body as object).filter(([, value]) => value === '');
+    if (blank.length > 0) {
+      this.fields = Object.fromEntries(blank.map(([name]) => [name, 'blank']));
+      this.fault = t('error.fields');
+      return null;
+    }
+    this.busy = true;
     try {
       const answer = await call<T>(path, { method, body });
       this.done = true;

@@ -2,6 +2,7 @@
 
 import { call, query } from '../api/http';
 import type { Paged } from '../api/types';
+import { signed } from '../ui/person.svelte';
 
 const PER_PAGE = 20;
 /** typing is done when nothing was typed for this long */
@@ -48,8 +49,9 @@ export class Listing<T> {
       this.items = answer.items;
       this.total = answer.total;
       this.phase = 'ready';
-    } catch {
+    } catch (error) {
       if (turn === this.turn) this.phase = 'failed';
+      signed.missed(error);
     }
   }
 }

@@ -1089,6 +1089,11 @@ export interface components {
              * @description Epoch milliseconds.
              */
             now_ms: number;
+            /**
+             * Format: int64
+             * @description The district's civil time minus UTC: pages show its time wherever the device stands.
+             */
+            zone_offset_ms: number;
         };
         /** @description Confirmation of a display. */
         ConfirmDisplay: {
@@ -1182,6 +1187,7 @@ export interface components {
             /** @description True while its page is connected. */
             online: boolean;
             room?: components["schemas"]["RoomRef"] | null;
+            school?: components["schemas"]["SchoolRef"] | null;
             /** @description State. */
             state: components["schemas"]["DisplayState"];
         };
@@ -1882,6 +1888,7 @@ export interface components {
                 /** @description True while its page is connected. */
                 online: boolean;
                 room?: components["schemas"]["RoomRef"] | null;
+                school?: components["schemas"]["SchoolRef"] | null;
                 /** @description State. */
                 state: components["schemas"]["DisplayState"];
             }[];

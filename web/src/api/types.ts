@@ -16,6 +16,7 @@ export interface Named {
   name: string;
 }
 
+export type ServerTime = Schemas['ClockAnswer'];
 export type Person = Schemas['Person'];
 export type School = Schemas['School'];
 export type Room = Schemas['Room'];

@@ -7,6 +7,8 @@ const TICK_MS = 250;
 class Time {
   readonly clock = new ServerClock();
   now = $state(Date.now());
+  /** the server has said what time it is; before, `now` is the device's guess */
+  known = $state(false);
   private timer: ReturnType<typeof setInterval> | null = null;
 
   /** Starts ticking; pages call it once. */
@@ -16,6 +18,7 @@ class Time {
 
   read(nowMs: number): void {
     this.clock.read(nowMs);
+    this.known = true;
     this.now = this.clock.now();
   }
 }

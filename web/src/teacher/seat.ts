@@ -11,7 +11,9 @@ export interface SeatWords {
   remedy?: Key;
 }
 
-export function wordsOf(seat: Seat, admitted: boolean): SeatWords {
+export function wordsOf(seat: Seat, admitted: boolean, known = true): SeatWords {
+  // While this page hears nothing, what it heard last is not shown as if it were so.
+  if (!known) return { tone: 'quiet', word: 'room.unknown' };
   const talks = seat.kind !== 'terminal';
   if (!seat.present) {
     if (!admitted) return { tone: 'quiet', word: 'room.waiting' };

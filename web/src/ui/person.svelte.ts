@@ -27,6 +27,11 @@ class Signed {
     this.now = person;
   }
 
+  /** A request failed: was it because the sign-in has ended? Then the page asks for it again, where one is. */
+  missed(error: unknown): void {
+    if (error instanceof Failure && error.code === 'not_signed_in') this.now = 'nobody';
+  }
+
   async out(): Promise<void> {
     await call('/api/logout', { method: 'POST' }).catch(() => undefined);
     this.now = 'nobody';

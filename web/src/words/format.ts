@@ -1,18 +1,19 @@
-//! Times and lengths as people read them. Reactive through `locale()`.
+//! Times and lengths as people read them, in the district's time. Reactive through `locale()` and the zone.
 
 import { locale, t } from './index.svelte';
+import { civil } from './zone.svelte';
 
 const two = (value: number) => String(value).padStart(2, '0');
 
 /** 10:20 */
 export function clockOf(ms: number): string {
-  const date = new Date(ms);
-  return `${two(date.getHours())}:${two(date.getMinutes())}`;
+  const date = civil(ms);
+  return `${two(date.getUTCHours())}:${two(date.getUTCMinutes())}`;
 }
 
 /** 10:20:05 */
 export function clockSecondsOf(ms: number): string {
-  return `${clockOf(ms)}:${two(new Date(ms).getSeconds())}`;
+  return `${clockOf(ms)}:${two(civil(ms).getUTCSeconds())}`;
 }
 
 /** A length: 17:42, or 1:02:03 from an hour on. */
@@ -29,15 +30,15 @@ export function countdownOf(ms: number): string {
 }
 
 export function weekdayOf(ms: number): string {
-  return new Intl.DateTimeFormat(locale(), { weekday: 'long' }).format(ms);
+  return new Intl.DateTimeFormat(locale(), { weekday: 'long', timeZone: 'UTC' }).format(civil(ms));
 }
 
 export function dayOf(ms: number): string {
-  return new Intl.DateTimeFormat(locale(), { month: 'long', day: 'numeric' }).format(ms);
+  return new Intl.DateTimeFormat(locale(), { month: 'long', day: 'numeric', timeZone: 'UTC' }).format(civil(ms));
 }
 
 export function dateOf(ms: number): string {
-  return new Intl.DateTimeFormat(locale(), { year: 'numeric', month: '2-digit', day: '2-digit' }).format(ms);
+  return new Intl.DateTimeFormat(locale(), { year: 'numeric', month: '2-digit', day: '2-digit', timeZone: 'UTC' }).format(civil(ms));
 }
 
 /** How long ago, as people say it. */
