@@ -103,7 +103,8 @@ impl Almanac {
         text.parse().map_err(|_| Error::Internal("a stored id cannot be read"))
     }
 
-    fn name(&self, id: &str) -> String {
+    /// The name of a school, room, class, person or pairing.
+    pub(crate) fn name(&self, id: &str) -> String {
         self.names.get(id).cloned().unwrap_or_default()
     }
 
@@ -153,8 +154,8 @@ impl Almanac {
         that_day.find(|l| l.name.entry == present.entry && l.slot.date == present.date).map(|l| l.name)
     }
 
-    /// A lesson as a week's grid shows it.
-    pub(crate) fn grid_lesson(&self, lesson: &Lesson) -> Result<GridLesson> {
+    /// A lesson as a week's grid shows it, with or without what is in its way.
+    pub(crate) fn grid_lesson(&self, lesson: &Lesson, clashes: bool) -> Result<GridLesson> {
         let entry = &self.plan.entries[lesson.name.entry.at()];
         let pairing = self.plan.pairing_of(lesson.name.entry);
         let teacher = &self.plan.people.names()[lesson.teacher.at()];
@@ -167,6 +168,7 @@ impl Almanac {
             LessonState::Moved => "moved",
             LessonState::Cancelled => "cancelled",
         };
+        let found = if clashes { self.index.of_lesson(&self.plan, &self.timetable, lesson) } else { Vec::new() };
         Ok(GridLesson {
             id: self.lesson_id(lesson.name),
             entry: Self::id(&self.plan.entry_ids.names()[lesson.name.entry.at()])?,
@@ -183,7 +185,7 @@ impl Almanac {
             grade: pairing.grade.clone(),
             teacher: PersonRef { id: Self::id(teacher)?, name: self.name(teacher) },
             rooms: pairing.sides().map(room).collect::<Result<_>>()?,
-            clashes: self.index.of_lesson(&self.plan, &self.timetable, lesson).iter().map(|c| self.clash(c)).collect(),
+            clashes: found.iter().map(|c| self.clash(c)).collect(),
         })
     }
 

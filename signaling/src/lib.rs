@@ -5,7 +5,8 @@
 //! Reading order: [`command`] (the values exchanged with the media plane), [`model`] and [`schema`] (the words of the
 //! district and of the API), [`messages`] (the event stream), [`calendar`] (the term's lessons, pure), [`scheduler`] and [`stage`] (the rules, pure),
 //! [`lesson`] (a running lesson, pure), `almanac` and `planner` (the calendar in memory, and the rows of the coming
-//! lessons), `floor`, `office` and `bells` (what drives them), `joining` and `pump` (to
+//! lessons), `floor`, `office` and `bells` (what drives them), `feed`, `import` and `sheet`
+//! (the calendar for other programs), `joining` and `pump` (to
 //! and from the media plane), [`hub`] (open pages), [`store`] (SQL), [`auth`] and [`secret`] (who asks), [`api`] (the
 //! HTTP API; its `table` says who may call what), [`demo`] (making things without HTTP).
 
@@ -19,8 +20,10 @@ pub mod command;
 pub mod config;
 pub mod demo;
 pub mod error;
+mod feed;
 mod floor;
 pub mod hub;
+mod import;
 mod joining;
 pub mod lesson;
 pub mod messages;
@@ -31,6 +34,7 @@ mod pump;
 pub mod scheduler;
 pub mod schema;
 pub mod secret;
+mod sheet;
 pub mod stage;
 pub mod store;
 

@@ -1,7 +1,7 @@
 //! The door: origin, credential and role are checked here, before any handler; bodies become values here.
 
 use super::table::{RULES, Who};
-use super::{App, JSON_MAX, SDP_MAX};
+use super::{App, JSON_MAX, SDP_MAX, UPLOAD_MAX};
 use crate::auth::{Caller, Identity};
 use crate::error::{Error, Result};
 use crate::model::{Role, TokenRole};
@@ -199,6 +199,17 @@ async fn read(request: Request<Body>, kind: &'static str, max: usize) -> Result<
 async fn read_text(request: Request<Body>, kind: &'static str) -> Result<String> {
     let body = read(request, kind, SDP_MAX).await?;
     String::from_utf8(body.to_vec()).map_err(|_| Error::Malformed("the body is not UTF-8".into()))
+}
+
+/// A file, such as a workbook; what it is, its reader finds out.
+pub(crate) struct Upload(pub(crate) Bytes);
+
+impl<S: Send + Sync> FromRequest<S> for Upload {
+    type Rejection = Error;
+
+    async fn from_request(request: Request<Body>, _: &S) -> Result<Self> {
+        read(request, "application/octet-stream", UPLOAD_MAX).await.map(Self)
+    }
 }
 
 /// An SDP offer. It is not looked into here.

@@ -7,8 +7,11 @@ mod changes;
 mod displays;
 mod door;
 mod events;
+mod import;
+mod ledger;
 mod lessons;
 mod library;
+mod market;
 mod places;
 mod sessions;
 mod table;
@@ -31,6 +34,8 @@ pub(crate) type App = Arc<Office>;
 
 /// JSON bodies may have this size, in bytes.
 pub(crate) const JSON_MAX: usize = 256 * 1024;
+/// Workbooks may have this size, in bytes: 100,000 rows have far less.
+pub(crate) const UPLOAD_MAX: usize = 16 * 1024 * 1024;
 /// SDP offers and fragments may have this size, in bytes.
 pub(crate) const SDP_MAX: usize = 64 * 1024;
 
@@ -92,6 +97,20 @@ fn routes() -> OpenApiRouter<App> {
         .routes(routes!(changes::check_change))
         .routes(routes!(changes::consent))
         .routes(routes!(changes::undo_change))
+        .routes(routes!(ledger::feeds, ledger::add_feed))
+        .routes(routes!(ledger::remove_feed))
+        .routes(routes!(ledger::calendar))
+        .routes(routes!(ledger::outcomes))
+        .routes(routes!(ledger::month))
+        .routes(routes!(market::needs, market::add_need))
+        .routes(routes!(market::remove_need))
+        .routes(routes!(market::supplies, market::add_supply))
+        .routes(routes!(market::remove_supply))
+        .routes(routes!(market::proposals))
+        .routes(routes!(market::accept))
+        .routes(routes!(import::import))
+        .routes(routes!(import::template))
+        .routes(routes!(import::export))
         .routes(routes!(displays::displays, displays::add_display))
         .routes(routes!(displays::display_self))
         .routes(routes!(displays::exchange))

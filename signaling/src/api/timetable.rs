@@ -199,7 +199,7 @@ pub(crate) async fn week(State(office): State<App>, me: Identity, Query(q): Quer
     lessons.sort_unstable_by_key(|l| (l.starts_s, l.name));
     let number = asked.school.and_then(|s| almanac.plan.school_ids.number(&s.to_string()));
     let days = (0..7).map(|n| day(&almanac, number, monday.saturating_add(Span::new().days(n)))).collect();
-    let lessons = lessons.into_iter().map(|l| almanac.grid_lesson(l)).collect::<Result<_>>()?;
+    let lessons = lessons.into_iter().map(|l| almanac.grid_lesson(l, true)).collect::<Result<_>>()?;
     Ok(Json(Week { week: almanac.plan.term.week(monday), monday, days, lessons }))
 }
 

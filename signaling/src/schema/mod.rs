@@ -19,10 +19,15 @@ macro_rules! values {
 }
 
 mod calendar;
+mod import;
+mod ledger;
 mod lessons;
 mod library;
+mod market;
 
 pub use calendar::*;
+pub use import::*;
+pub use ledger::*;
 pub use lessons::{
     Clash, Lesson, LessonQuery, LessonRoom, MasterSide, NewLesson, NewPairing, NewToken, Pairing, RuralSide, Today,
     TodayRoom, TokenAnswer, Wall, WallCause, WallLesson,
@@ -31,6 +36,7 @@ pub use library::{
     Chapter, Facet, Facets, GapRow, LibraryEntry, LibraryItem, LibraryPage, LibraryQuery, RecordedRun, RecordedTrack,
     RecordingDetail, SignatureQuery,
 };
+pub use market::*;
 
 values! {
     /// Every error's body.

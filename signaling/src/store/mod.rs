@@ -6,8 +6,11 @@
 mod calendar;
 mod changes;
 mod displays;
+mod import;
+mod ledger;
 mod lessons;
 mod library;
+mod market;
 mod people;
 mod places;
 mod planned;
@@ -120,6 +123,11 @@ impl Window {
     /// All rows of a list that is bounded by its nature, such as a district's lessons of one day.
     pub(crate) fn all() -> Self {
         Self { page: 1, per_page: ALL_MAX }
+    }
+
+    /// The first rows of a list that is bounded by its nature.
+    pub(crate) fn first(rows: i64) -> Self {
+        Self { page: 1, per_page: rows }
     }
 
     fn offset(self) -> i64 {

@@ -42,6 +42,13 @@ struct Calendar {
     rule: String,
     entry: String,
     change: String,
+    need: String,
+    supply: String,
+    feed: String,
+}
+
+async fn teacher(d: &District) -> Value {
+    d.sign_in("wang").await.get("/api/me").await.body["id"].clone()
 }
 
 async fn seed_calendar(d: &District) -> Calendar {
@@ -54,7 +61,15 @@ async fn seed_calendar(d: &District) -> Calendar {
     assert_eq!(change.status, 201, "{}", change.text);
     let change = change.body;
     let text = |value: &Value| value.as_str().unwrap().to_owned();
+    let supply = json!({"teacher": teacher(d).await, "room": d.facts.master, "subject": "S", "grade": "1", "periods": 1,
+        "free": [{"weekday": 5, "period": 1}], "interactive": false});
+    let supply = root.post("/api/supplies", supply).await.body;
+    let need = root.post("/api/needs", crate::market::need(d, 1, 1)).await.body;
+    let feed = root.post("/api/feeds", json!({"kind": "school", "subject": d.facts.city})).await.body;
     Calendar {
+        need: text(&need["id"]),
+        supply: text(&supply["id"]),
+        feed: text(&feed["id"]),
         term: text(&made.term),
         table: made.tables[3].clone(),
         rule: text(&root.get("/api/day-rules").await.body[0]["id"]),
@@ -119,6 +134,9 @@ async fn cast(d: &District) -> Cast<'_> {
 
 /// Ids in a path make it somebody's.
 fn fill(d: &District, path: &str, cast: &Cast<'_>) -> String {
+    if matches!(path, "/api/import" | "/api/export" | "/api/proposals") {
+        return format!("{path}?term={}&sheet=schools", cast.calendar.term);
+    }
     path.replace("{lesson}", &cast.lesson)
         .replace("{session}", &cast.session)
         .replace("{recording}", &cast.recording.to_string())
@@ -127,6 +145,9 @@ fn fill(d: &District, path: &str, cast: &Cast<'_>) -> String {
         .replace("{file}", "part-0.m4s")
         .replace("{display}", &cast.display)
         .replace("{table}", &cast.calendar.table)
+        .replace("{need}", &cast.calendar.need)
+        .replace("{supply}", &cast.calendar.supply)
+        .replace("{feed}", &cast.calendar.feed)
         .replace("{rule}", &cast.calendar.rule)
         .replace("{entry}", &cast.calendar.entry)
         .replace("{change}", &cast.calendar.change)
@@ -162,8 +183,18 @@ fn body(d: &District, calendar: &Calendar, path: &str) -> (&'static str, String)
         "/api/entries/free" => json(json!({"term": calendar.term, "pairing": d.facts.pairing, "weeks": "odd"})),
         "/api/changes" | "/api/changes/check" => json(json!({"term": calendar.term,
             "act": {"kind": "cancel", "lesson": {"entry": calendar.entry, "date": "2026-12-08"}}})),
+        "/api/feeds" => json(json!({"kind": "school", "subject": d.facts.city})),
         "/api/displays/confirm" => json(json!({"code": "AAAA-AAAA", "room": d.facts.rooms[1]})),
         "/api/lessons/{lesson}/tokens" => json(json!({"role": "whep"})),
+        "/api/needs" => json(crate::market::need(d, 1, 3)),
+        "/api/supplies" => {
+            json(json!({"teacher": d.facts.lesson, "room": d.facts.master, "subject": "S", "grade": "1",
+            "periods": 1, "free": [{"weekday": 1, "period": 1}], "interactive": true}))
+        }
+        "/api/proposals/accept" => {
+            json(json!({"term": calendar.term, "need": calendar.need, "supply": calendar.supply}))
+        }
+        "/api/import" => ("application/octet-stream", "name,kind,group\n".into()),
         p if p.ends_with("/{session}") => ("application/trickle-ice-sdpfrag", "a=x".into()),
         p if p.ends_with("/sessions") || p.starts_with("/whip") || p.starts_with("/whep") => {
             ("application/sdp", "v=0".into())
@@ -230,6 +261,10 @@ async fn what_belongs_to_another_school_does_not_exist() {
                         | "/api/entries/free"
                         | "/api/changes"
                         | "/api/changes/check"
+                        | "/api/feeds"
+                        | "/api/needs"
+                        | "/api/supplies"
+                        | "/api/proposals/accept"
                 )
             );
         for (who, asker) in &cast.foreign {
@@ -263,6 +298,10 @@ async fn what_belongs_to_another_school_does_not_exist() {
         "/api/entries",
         "/api/changes",
         "/api/week",
+        "/api/feeds",
+        "/api/outcomes",
+        "/api/needs",
+        "/api/supplies",
     ] {
         let text = cast.foreign[0].1.get(path).await.text;
         for id in [

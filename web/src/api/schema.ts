@@ -40,6 +40,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/calendar/{file}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** An iCalendar feed (RFC 5545): the lessons of the running and coming terms. The address is its credential. */
+        get: operations["calendar"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/changes": {
         parameters: {
             query?: never;
@@ -385,6 +402,109 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/export": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** All schools, rooms, teachers, classes and a term's timetable, as an import reads them. */
+        get: operations["export"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/feeds": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** One's own feeds, without their secrets. */
+        get: operations["feeds"];
+        put?: never;
+        /** Makes an iCalendar address. Teachers make one of their own lessons, administrators of what is within their reach. */
+        post: operations["add_feed"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/feeds/{feed}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /** Revokes a feed: its address answers 404 from now on. */
+        delete: operations["remove_feed"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/figures": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The month's figures by region, group, school or subject: JSON, CSV or Excel. */
+        get: operations["month"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/import": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Imports a file, or says what it would do. All or nothing. */
+        post: operations["import"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/import/template": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** An empty workbook with all sheets and columns. */
+        get: operations["template"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/lessons": {
         parameters: {
             query?: never;
@@ -643,6 +763,41 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/needs": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Needs within reach. */
+        get: operations["needs"];
+        put?: never;
+        /** States a need. */
+        post: operations["add_need"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/needs/{need}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /** Takes a need back. */
+        delete: operations["remove_need"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/openapi.json": {
         parameters: {
             query?: never;
@@ -652,6 +807,23 @@ export interface paths {
         };
         /** This description. */
         get: operations["description"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/outcomes": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** What became of every planned lesson, with causes. */
+        get: operations["outcomes"];
         put?: never;
         post?: never;
         delete?: never;
@@ -713,6 +885,43 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/proposals": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The best assignment of all open offers to all open needs, explained; what concerns one's schools is shown. */
+        get: operations["proposals"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/proposals/accept": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Accepts a proposal for the school that offers: a pairing with entries in the periods both sides have. Both have
+         *     said that they want it, so nobody else is asked.
+         */
+        post: operations["accept"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/rooms": {
         parameters: {
             query?: never;
@@ -744,6 +953,41 @@ export interface paths {
         /** Adds a school. */
         post: operations["add_school"];
         delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/supplies": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Supplies within reach. */
+        get: operations["supplies"];
+        put?: never;
+        /** Offers to take a class. */
+        post: operations["add_supply"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/supplies/{supply}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /** Takes an offer back. */
+        delete: operations["remove_supply"];
         options?: never;
         head?: never;
         patch?: never;
@@ -911,6 +1155,22 @@ export interface paths {
 export type webhooks = Record<string, never>;
 export interface components {
     schemas: {
+        /** @description Accepts a proposal: it becomes a pairing with entries. */
+        AcceptProposal: {
+            /** @description The need. */
+            need: components["schemas"]["NeedId"];
+            /** @description The offer. */
+            supply: components["schemas"]["SupplyId"];
+            /** @description In which term. */
+            term: components["schemas"]["TermId"];
+        };
+        /** @description What became of an accepted proposal. */
+        Accepted: {
+            /** @description How many entries it has. */
+            entries: number;
+            /** @description The pairing. */
+            pairing: components["schemas"]["PairingId"];
+        };
         /**
          * @description Which bell.
          * @enum {string}
@@ -1272,6 +1532,82 @@ export interface components {
             /** @description Plain English for an engineer. */
             message: string;
         };
+        /** @description An iCalendar address; whoever knows it may read the feed until it is revoked. */
+        Feed: {
+            /**
+             * Format: int64
+             * @description When it was made.
+             */
+            created_ms: number;
+            /** @description Id. */
+            id: components["schemas"]["FeedId"];
+            /** @description Whose lessons. */
+            kind: components["schemas"]["Subject"];
+            /** @description Id of the teacher, class, room or school. */
+            subject: string;
+            /** @description Path of the address; shown once, when it is made. */
+            url?: string | null;
+        };
+        /** Format: uuid */
+        FeedId: string;
+        /** @description A month's figures of one group of lessons. */
+        Figure: {
+            /**
+             * Format: int64
+             * @description Cancelled.
+             */
+            cancelled: number;
+            /**
+             * Format: int64
+             * @description All rooms had it.
+             */
+            delivered: number;
+            /**
+             * Format: int64
+             * @description Nobody was taught.
+             */
+            failed: number;
+            /**
+             * Format: int64
+             * @description Minutes taught.
+             */
+            minutes: number;
+            /**
+             * Format: int64
+             * @description Held on another date than the timetable's.
+             */
+            moved: number;
+            /** @description Name of the school, group or subject; empty for the region. */
+            name: string;
+            /**
+             * Format: int64
+             * @description Still ahead, or not settled.
+             */
+            open: number;
+            /**
+             * Format: int64
+             * @description Some rooms, or some of the time.
+             */
+            partial: number;
+            /**
+             * Format: int64
+             * @description Lessons whose time was in the month.
+             */
+            planned: number;
+        };
+        /** @description A period of the week in a school's own bell table. */
+        FreePeriod: {
+            /**
+             * Format: int32
+             * @description Number of the period.
+             */
+            period: number;
+            /**
+             * Format: int32
+             * @description Monday 1 … Sunday 7.
+             */
+            weekday: number;
+        };
         /** @description Wish for common free periods. */
         FreePeriodsQuery: {
             /** @description For which pairing. */
@@ -1401,6 +1737,89 @@ export interface components {
              * @default null
              */
             secret?: string | null;
+        };
+        /** @description Something wrong in a file. */
+        ImportFault: {
+            /** @description What is wrong, for programs: `missing`, `not_a_name`, `unknown`, `not_a_word` or `clash`. */
+            code: string;
+            /** @description Name of the column; empty for the whole row. */
+            column: string;
+            /** @description What is wrong, for people. */
+            message: string;
+            /** @description Row as a spreadsheet counts it, from 1. */
+            row: number;
+            /** @description Name of the sheet. */
+            sheet: string;
+        };
+        /** @description What an import would do, or has done. */
+        ImportReport: {
+            /** @description New classes. */
+            classes: number;
+            /** @description True if it was written. */
+            committed: boolean;
+            /** @description New entries. */
+            entries: number;
+            /** @description With one fault nothing is written. */
+            faults: components["schemas"]["ImportFault"][];
+            /** @description Rows that are there already and are left as they are. */
+            known: number;
+            /** @description New pairings. */
+            pairings: number;
+            /** @description New rooms. */
+            rooms: number;
+            /** @description New schools. */
+            schools: number;
+            /** @description New teachers; they cannot sign in before they are given a password. */
+            teachers: number;
+        };
+        /** @description What became of a planned lesson. */
+        LedgerRow: {
+            /** @description Of what went wrong: `not_held`, `teacher_absent`, `rooms_absent`, `server_down`, `room_short`. */
+            cause?: string | null;
+            /**
+             * Format: int64
+             * @description Last bell.
+             */
+            ends_ms: number;
+            /** @description Grade. */
+            grade: string;
+            /** @description Its group. */
+            group?: string | null;
+            /** @description The lesson. */
+            lesson: components["schemas"]["LessonId"];
+            /**
+             * Format: int64
+             * @description Minutes in which the teacher and at least one room can have been there together.
+             */
+            minutes: number;
+            /**
+             * Format: date
+             * @description The date the timetable had it on, where that is another.
+             */
+            moved_from?: string | null;
+            /** @description `planned` (still ahead, or running), `delivered`, `partial`, `failed` or `cancelled`. */
+            result: string;
+            /**
+             * Format: int64
+             * @description Rural rooms.
+             */
+            rooms: number;
+            /**
+             * Format: int64
+             * @description Those that were there long enough.
+             */
+            rooms_served: number;
+            /** @description The master's school. */
+            school: components["schemas"]["SchoolRef"];
+            /**
+             * Format: int64
+             * @description First bell.
+             */
+            starts_ms: number;
+            /** @description Subject. */
+            subject: string;
+            /** @description Who taught it. */
+            teacher: components["schemas"]["PersonRef"];
         };
         /** @description A dated lesson. */
         Lesson: {
@@ -1570,6 +1989,28 @@ export interface components {
             room?: components["schemas"]["RoomRef"] | null;
             seat?: components["schemas"]["SeatId"] | null;
         };
+        /** @description An offer that came near a need. */
+        NearSupply: {
+            /**
+             * @description Everything in the way: `subject`, `grade`, `edition`, `pace`, `link`, `room`, `no_common_period`, or
+             *     `given_elsewhere` when it would fit but does more good for another need.
+             */
+            obstacles: string[];
+            /** @description The offer. */
+            supply: components["schemas"]["SupplyId"];
+        };
+        /** @description A need. */
+        Need: components["schemas"]["NewNeed"] & {
+            /** @description Id. */
+            id: components["schemas"]["NeedId"];
+            pairing?: components["schemas"]["PairingId"] | null;
+            /** @description The room's name. */
+            place: components["schemas"]["RoomRef"];
+            /** @description The school. */
+            school: components["schemas"]["SchoolRef"];
+        };
+        /** Format: uuid */
+        NeedId: string;
         /** @description What a bell table says. */
         NewBellTable: {
             /**
@@ -1663,6 +2104,13 @@ export interface components {
             /** @description `all`, `odd`, `even` or a list of week numbers. */
             weeks: Record<string, never>;
         };
+        /** @description Wish for an iCalendar address. */
+        NewFeed: {
+            /** @description Whose lessons. */
+            kind: components["schemas"]["Subject"];
+            /** @description Id of the teacher, class, room or school. */
+            subject: string;
+        };
         /** @description A new lesson. */
         NewLesson: {
             /**
@@ -1681,6 +2129,35 @@ export interface components {
             title?: string | null;
             /** @description Unit of the syllabus. */
             unit?: string | null;
+        };
+        /** @description A class that lacks a subject. */
+        NewNeed: {
+            class?: components["schemas"]["ClassId"] | null;
+            /** @description Edition of the textbook; any if missing. */
+            edition?: string | null;
+            /** @description When class and room are free for this; no two needs of a room or class share one. */
+            free: components["schemas"]["FreePeriod"][];
+            /** @description Grade. */
+            grade: string;
+            /**
+             * Format: int32
+             * @description Lessons wanted a week, 1 to 10.
+             */
+            periods: number;
+            /**
+             * Format: int32
+             * @description The school's own ranking, 1 first, to 9.
+             */
+            rank: number;
+            /** @description Where its display stands. */
+            room: components["schemas"]["RoomId"];
+            /** @description Subject. */
+            subject: string;
+            /**
+             * Format: int32
+             * @description The unit the class is at.
+             */
+            unit?: number | null;
         };
         /** @description A new pairing. */
         NewPairing: {
@@ -1726,6 +2203,33 @@ export interface components {
             kind: components["schemas"]["SchoolKind"];
             /** @description Name. */
             name: string;
+        };
+        /** @description A teacher's offer to take one class. */
+        NewSupply: {
+            /** @description Edition of the textbook; any if missing. */
+            edition?: string | null;
+            /** @description When teacher and room are free for this; no two offers of a teacher or room share one. */
+            free: components["schemas"]["FreePeriod"][];
+            /** @description Grade. */
+            grade: string;
+            /** @description Wants to see and hear the class. */
+            interactive: boolean;
+            /**
+             * Format: int32
+             * @description Lessons offered a week, 1 to 10.
+             */
+            periods: number;
+            /** @description From which master room. */
+            room: components["schemas"]["RoomId"];
+            /** @description Subject. */
+            subject: string;
+            /** @description Who teaches. */
+            teacher: components["schemas"]["PersonId"];
+            /**
+             * Format: int32
+             * @description The unit the own class is at.
+             */
+            unit?: number | null;
         };
         /** @description A new term; terms do not overlap. */
         NewTerm: {
@@ -1940,6 +2444,73 @@ export interface components {
             total: number;
         };
         /** @description One page of a list. */
+        Page_LedgerRow: {
+            /** @description The rows. */
+            items: {
+                /** @description Of what went wrong: `not_held`, `teacher_absent`, `rooms_absent`, `server_down`, `room_short`. */
+                cause?: string | null;
+                /**
+                 * Format: int64
+                 * @description Last bell.
+                 */
+                ends_ms: number;
+                /** @description Grade. */
+                grade: string;
+                /** @description Its group. */
+                group?: string | null;
+                /** @description The lesson. */
+                lesson: components["schemas"]["LessonId"];
+                /**
+                 * Format: int64
+                 * @description Minutes in which the teacher and at least one room can have been there together.
+                 */
+                minutes: number;
+                /**
+                 * Format: date
+                 * @description The date the timetable had it on, where that is another.
+                 */
+                moved_from?: string | null;
+                /** @description `planned` (still ahead, or running), `delivered`, `partial`, `failed` or `cancelled`. */
+                result: string;
+                /**
+                 * Format: int64
+                 * @description Rural rooms.
+                 */
+                rooms: number;
+                /**
+                 * Format: int64
+                 * @description Those that were there long enough.
+                 */
+                rooms_served: number;
+                /** @description The master's school. */
+                school: components["schemas"]["SchoolRef"];
+                /**
+                 * Format: int64
+                 * @description First bell.
+                 */
+                starts_ms: number;
+                /** @description Subject. */
+                subject: string;
+                /** @description Who taught it. */
+                teacher: components["schemas"]["PersonRef"];
+            }[];
+            /**
+             * Format: int64
+             * @description From 1.
+             */
+            page: number;
+            /**
+             * Format: int64
+             * @description At most 100.
+             */
+            per_page: number;
+            /**
+             * Format: int64
+             * @description Rows on all pages.
+             */
+            total: number;
+        };
+        /** @description One page of a list. */
         Page_Lesson: {
             /** @description The rows. */
             items: {
@@ -1978,6 +2549,34 @@ export interface components {
                 /** @description Unit of the syllabus. */
                 unit?: string | null;
             }[];
+            /**
+             * Format: int64
+             * @description From 1.
+             */
+            page: number;
+            /**
+             * Format: int64
+             * @description At most 100.
+             */
+            per_page: number;
+            /**
+             * Format: int64
+             * @description Rows on all pages.
+             */
+            total: number;
+        };
+        /** @description One page of a list. */
+        Page_Need: {
+            /** @description The rows. */
+            items: (components["schemas"]["NewNeed"] & {
+                /** @description Id. */
+                id: components["schemas"]["NeedId"];
+                pairing?: components["schemas"]["PairingId"] | null;
+                /** @description The room's name. */
+                place: components["schemas"]["RoomRef"];
+                /** @description The school. */
+                school: components["schemas"]["SchoolRef"];
+            })[];
             /**
              * Format: int64
              * @description From 1.
@@ -2119,6 +2718,34 @@ export interface components {
              */
             total: number;
         };
+        /** @description One page of a list. */
+        Page_Supply: {
+            /** @description The rows. */
+            items: (components["schemas"]["NewSupply"] & {
+                /** @description Id. */
+                id: components["schemas"]["SupplyId"];
+                pairing?: components["schemas"]["PairingId"] | null;
+                /** @description Who teaches. */
+                person: components["schemas"]["PersonRef"];
+                /** @description The room's school. */
+                school: components["schemas"]["SchoolRef"];
+            })[];
+            /**
+             * Format: int64
+             * @description From 1.
+             */
+            page: number;
+            /**
+             * Format: int64
+             * @description At most 100.
+             */
+            per_page: number;
+            /**
+             * Format: int64
+             * @description Rows on all pages.
+             */
+            total: number;
+        };
         /** @description A pairing 结对. */
         Pairing: {
             /** @description Grade. */
@@ -2201,6 +2828,32 @@ export interface components {
             /** @description Id of the person, room, class or school. */
             who: string;
         };
+        /** @description That an offer meets a need. */
+        Proposal: {
+            /** @description The need. */
+            need: components["schemas"]["NeedId"];
+            /** @description The periods they have together. */
+            periods: components["schemas"]["SharedPeriod"][];
+            /** @description The offer. */
+            supply: components["schemas"]["SupplyId"];
+            /**
+             * Format: int32
+             * @description Lessons a week that were wanted.
+             */
+            wanted: number;
+            /**
+             * Format: int32
+             * @description What each met period counts: scarce subjects count double, the school's ranking decides within them.
+             */
+            weight: number;
+        };
+        /** @description What matching found. */
+        Proposals: {
+            /** @description Best first. */
+            proposals: components["schemas"]["Proposal"][];
+            /** @description Needs that cannot be met as things are. */
+            rejections: components["schemas"]["Rejection"][];
+        };
         /**
          * @description How a line does, in a word.
          * @enum {string}
@@ -2257,6 +2910,13 @@ export interface components {
          * @enum {string}
          */
         RecordingState: "growing" | "kept" | "lost";
+        /** @description A need without a proposal. */
+        Rejection: {
+            /** @description The offers that came nearest. */
+            nearest: components["schemas"]["NearSupply"][];
+            /** @description The need. */
+            need: components["schemas"]["NeedId"];
+        };
         /**
          * @description What a person may do.
          * @enum {string}
@@ -2515,6 +3175,24 @@ export interface components {
         };
         /** Format: uuid */
         SessionId: string;
+        /** @description A period two sides have together. */
+        SharedPeriod: {
+            /**
+             * Format: int32
+             * @description Of the master's bell table.
+             */
+            master_period: number;
+            /**
+             * Format: int32
+             * @description Of the rural school's bell table.
+             */
+            rural_period: number;
+            /**
+             * Format: int32
+             * @description Monday 1 … Sunday 7.
+             */
+            weekday: number;
+        };
         /** @description "Shift these days by n": writes the day rules that move their lessons. */
         ShiftDays: {
             /**
@@ -2591,6 +3269,23 @@ export interface components {
             /** @description Whose. */
             seat: components["schemas"]["SeatId"];
         };
+        /**
+         * @description Whose lessons a feed or a week shows.
+         * @enum {string}
+         */
+        Subject: "teacher" | "class" | "room" | "school";
+        /** @description A supply. */
+        Supply: components["schemas"]["NewSupply"] & {
+            /** @description Id. */
+            id: components["schemas"]["SupplyId"];
+            pairing?: components["schemas"]["PairingId"] | null;
+            /** @description Who teaches. */
+            person: components["schemas"]["PersonRef"];
+            /** @description The room's school. */
+            school: components["schemas"]["SchoolRef"];
+        };
+        /** Format: uuid */
+        SupplyId: string;
         /** Format: uuid */
         TableId: string;
         /** @description A term 学期. */
@@ -2891,6 +3586,42 @@ export interface operations {
         requestBody?: never;
         responses: {
             204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+        };
+    };
+    calendar: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description `<secret>.ics` */
+                file: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "text/calendar": string;
+                };
+            };
+            304: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -3809,6 +4540,229 @@ export interface operations {
             };
         };
     };
+    export: {
+        parameters: {
+            query: {
+                /** @description The term. */
+                term: components["schemas"]["TermId"];
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet": number[];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+        };
+    };
+    feeds: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Feed"][];
+                };
+            };
+        };
+    };
+    add_feed: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewFeed"];
+            };
+        };
+        responses: {
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Feed"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+        };
+    };
+    remove_feed: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                feed: components["schemas"]["FeedId"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+        };
+    };
+    month: {
+        parameters: {
+            query?: {
+                /** @description `2026-11`. */
+                month?: string;
+                /** @description `region` (if missing), `group`, `school` or `subject`. */
+                by?: string;
+                /** @description `json` (if missing), `csv` or `xlsx`. */
+                format?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Figure"][];
+                };
+            };
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+        };
+    };
+    import: {
+        parameters: {
+            query: {
+                /** @description Into which term the timetable goes. */
+                term: components["schemas"]["TermId"];
+                /** @description `true`: written, if there is no fault. A dry run otherwise. */
+                commit?: boolean;
+                /** @description For CSV: which sheet it is. Without it the file is an Excel workbook. */
+                sheet?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** @description An .xlsx workbook, or the CSV of one sheet (UTF-8 or GBK); at most 16 MiB */
+        requestBody: {
+            content: {
+                "application/octet-stream": number[];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ImportReport"];
+                };
+            };
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+        };
+    };
+    template: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet": number[];
+                };
+            };
+        };
+    };
     lessons: {
         parameters: {
             query?: {
@@ -4510,6 +5464,118 @@ export interface operations {
             };
         };
     };
+    needs: {
+        parameters: {
+            query?: {
+                /** @description Only of this term. */
+                term?: components["schemas"]["TermId"];
+                /** @description Only of this school. */
+                school?: components["schemas"]["SchoolId"];
+                /** @description Only of this pairing. */
+                pairing?: components["schemas"]["PairingId"];
+                /** @description From 1. */
+                page?: number;
+                /** @description At most 100; 50 if missing. */
+                per_page?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Page_Need"];
+                };
+            };
+        };
+    };
+    add_need: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewNeed"];
+            };
+        };
+        responses: {
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Need"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+        };
+    };
+    remove_need: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                need: components["schemas"]["NeedId"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+        };
+    };
     description: {
         parameters: {
             query?: never;
@@ -4525,6 +5591,38 @@ export interface operations {
                 };
                 content: {
                     "application/json": unknown;
+                };
+            };
+        };
+    };
+    outcomes: {
+        parameters: {
+            query?: {
+                /** @description Lessons that begin at or after this. */
+                from_ms?: number;
+                /** @description Lessons that begin before this. */
+                to_ms?: number;
+                /** @description Only of this master's school. */
+                school?: components["schemas"]["SchoolId"];
+                /** @description Only of this subject. */
+                subject?: string;
+                /** @description From 1. */
+                page?: number;
+                /** @description At most 100; 50 if missing. */
+                per_page?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Page_LedgerRow"];
                 };
             };
         };
@@ -4726,6 +5824,76 @@ export interface operations {
             };
         };
     };
+    proposals: {
+        parameters: {
+            query: {
+                /** @description The term. */
+                term: components["schemas"]["TermId"];
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Proposals"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+        };
+    };
+    accept: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["AcceptProposal"];
+            };
+        };
+        responses: {
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Accepted"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description `does_not_fit`, `met`, or `clash`: a side is not free then */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+        };
+    };
     rooms: {
         parameters: {
             query?: {
@@ -4867,6 +6035,118 @@ export interface operations {
                 };
             };
             422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+        };
+    };
+    supplies: {
+        parameters: {
+            query?: {
+                /** @description Only of this term. */
+                term?: components["schemas"]["TermId"];
+                /** @description Only of this school. */
+                school?: components["schemas"]["SchoolId"];
+                /** @description Only of this pairing. */
+                pairing?: components["schemas"]["PairingId"];
+                /** @description From 1. */
+                page?: number;
+                /** @description At most 100; 50 if missing. */
+                per_page?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Page_Supply"];
+                };
+            };
+        };
+    };
+    add_supply: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewSupply"];
+            };
+        };
+        responses: {
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Supply"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+        };
+    };
+    remove_supply: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                supply: components["schemas"]["SupplyId"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            409: {
                 headers: {
                     [name: string]: unknown;
                 };
