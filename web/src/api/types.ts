@@ -33,6 +33,27 @@ export type Display = Schemas['Display'];
 export type NewDisplay = Schemas['NewDisplay'];
 export type DisplaySelf = Schemas['DisplaySelf'];
 export type Clash = Schemas['Clash'];
+export type Term = Schemas['Term'];
+export type DayRule = Schemas['DayRule'];
+export type BellPeriod = Schemas['BellPeriod'];
+export type BellTable = Schemas['BellTable'];
+export type Class = Schemas['Class'];
+export type Weeks = 'all' | 'odd' | 'even' | number[];
+export type Entry = Omit<Schemas['Entry'], 'weeks'> & { weeks: Weeks };
+export type EntryCheck = Schemas['EntryCheck'];
+export type WeekPeriod = Schemas['WeekPeriod'];
+export type PlanClash = Schemas['PlanClash'];
+export type Week = Schemas['Week'];
+export type Feed = Schemas['Feed'];
+export type Figure = Schemas['Figure'];
+export type LedgerRow = Schemas['LedgerRow'];
+export type ImportReport = Schemas['ImportReport'];
+export type ImportFault = Schemas['ImportFault'];
+export type WeekDay = Schemas['WeekDay'];
+export type GridLesson = Schemas['GridLesson'];
+export type ChangeAct = Schemas['ChangeAct'];
+export type ChangeCheck = Schemas['ChangeCheck'];
+export type CalendarChange = Schemas['CalendarChange'];
 export type Demo = Schemas['Demo'];
 
 export interface Paged<T> {
