@@ -4,8 +4,8 @@
 //!
 //! Reading order: [`command`] (the values exchanged with the media plane), [`model`] and [`schema`] (the words of the
 //! district and of the API), [`messages`] (the event stream), [`calendar`] (the term's lessons, pure), [`scheduler`] and [`stage`] (the rules, pure),
-//! [`lesson`] (a running lesson, pure), `almanac` and `planner` (the calendar in memory, and the rows of the coming
-//! lessons), `floor`, `office` and `bells` (what drives them), `feed`, `import` and `sheet`
+//! [`lesson`] (a running lesson, pure), `almanac`, `planner` and `lone` (the calendar in memory, the rows
+//! of the coming lessons, and those beside it), `floor`, `office` and `bells` (what drives them), `feed`, `import` and `sheet`
 //! (the calendar for other programs), `joining` and `pump` (to
 //! and from the media plane), [`hub`] (open pages), [`store`] (SQL), [`auth`] and [`secret`] (who asks), [`api`] (the
 //! HTTP API; its `table` says who may call what), [`demo`] (making things without HTTP).
@@ -26,6 +26,7 @@ pub mod hub;
 mod import;
 mod joining;
 pub mod lesson;
+mod lone;
 pub mod messages;
 pub mod model;
 mod office;

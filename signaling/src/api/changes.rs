@@ -102,7 +102,17 @@ impl Office {
         let after = done.await.map_err(|_| Error::Internal("the calendar was interrupted"))??;
         let now_s = self.now().ms / 1_000;
         let past = act.lessons().filter_map(|name| after.lesson(name)).any(|l| l.ends_s <= now_s);
-        if past { Err(Error::field("act", "the lesson would be over already")) } else { Ok(after) }
+        if past {
+            return Err(Error::field("act", "the lesson would be over already"));
+        }
+        for lesson in act.lessons().filter_map(|name| after.lesson(name)) {
+            let pairing = almanac.plan.pairing_of(lesson.name.entry);
+            let clashes = self.beside_the_calendar(almanac, pairing, &[*lesson]).await?;
+            if !clashes.is_empty() {
+                return Err(Error::InTheWay(clashes));
+            }
+        }
+        Ok(after)
     }
 }
 

@@ -63,6 +63,11 @@ pub(crate) async fn add_lesson(
     if long(&new.title) || long(&new.unit) {
         return Err(Error::field(if long(&new.title) { "title" } else { "unit" }, "at most 200 characters"));
     }
+    let _turn = office.calendar.lock().await;
+    let clashes = office.in_the_calendar(&pairing, (new.starts_ms, new.ends_ms)).await?;
+    if !clashes.is_empty() {
+        return Err(Error::Clashes(clashes));
+    }
     let id = office.store.add_lesson(&pairing, &new).await?;
     office.replan();
     Ok((StatusCode::CREATED, Json(office.announce(id).await?)))

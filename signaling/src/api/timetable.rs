@@ -6,7 +6,7 @@ use super::door::{Form, Path, Query};
 use crate::almanac::Almanac;
 use crate::auth::{Caller, Identity, Reach};
 use crate::calendar::clashes::Who;
-use crate::calendar::common::{candidate, week_periods};
+use crate::calendar::common::{candidate, lessons_of, week_periods};
 use crate::calendar::model::{Entry as PlanEntry, EntryNo, SchoolNo};
 use crate::calendar::{Lesson, read};
 use crate::error::{Error, Result};
@@ -45,13 +45,16 @@ async fn masters(office: &App, me: &Identity, pairing: crate::model::PairingId) 
     office.store.must_reach(&reach, master).await
 }
 
-fn tried(almanac: &Almanac, new: &NewEntry) -> Result<EntryCheck> {
+async fn tried(office: &App, new: &NewEntry) -> Result<EntryCheck> {
+    let almanac = &*office.almanac(new.term).await?;
     let document = json!({"pairing": new.pairing, "weekday": new.weekday, "period": new.period, "weeks": new.weeks});
     let entry = read::entry(&almanac.plan, &document).map_err(unfit)?;
     let pairing = &almanac.plan.pairings[entry.pairing.at()];
     let number = EntryNo::from(almanac.plan.entries.len());
     let (lessons, clashes) = candidate(&almanac.plan, &almanac.timetable, &almanac.index, pairing, &entry, number);
-    let clashes: Vec<PlanClash> = clashes.iter().take(CLASHES_TOLD).map(|c| almanac.clash(c)).collect();
+    let mut clashes: Vec<PlanClash> = clashes.iter().take(CLASHES_TOLD).map(|c| almanac.clash(c)).collect();
+    let dated = lessons_of(&almanac.plan, &almanac.timetable.book, pairing, &entry, number);
+    clashes.extend(office.beside_the_calendar(almanac, pairing, &dated).await?);
     Ok(EntryCheck { lessons, clashes })
 }
 
@@ -64,7 +67,7 @@ pub(crate) async fn check_entry(
     Form(new): Form<NewEntry>,
 ) -> Result<Json<EntryCheck>> {
     masters(&office, &me, new.pairing).await?;
-    tried(&*office.almanac(new.term).await?, &new).map(Json)
+    tried(&office, &new).await.map(Json)
 }
 
 /// Adds an entry, or says everything that is in the way.
@@ -78,7 +81,7 @@ pub(crate) async fn add_entry(
 ) -> Result<(StatusCode, Json<Entry>)> {
     masters(&office, &me, new.pairing).await?;
     let _turn = office.calendar.lock().await;
-    let check = tried(&*office.almanac(new.term).await?, &new)?;
+    let check = tried(&office, &new).await?;
     if !check.clashes.is_empty() {
         return Err(Error::InTheWay(check.clashes));
     }

@@ -1,9 +1,10 @@
 //! Periods in which all sides of a pairing are free.
 
-use super::Clash;
+use super::days::DayBook;
 use super::expand::{Timetable, held, timed};
 use super::index::{Candidate, Index};
 use super::model::{Entry, EntryNo, Pairing, PairingNo, Plan, Weekday, Weeks};
+use super::{Clash, Lesson};
 
 /// A period of the week in the master's bell table.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -18,7 +19,12 @@ pub struct WeekPeriod {
     pub clashes: Vec<Clash>,
 }
 
-/// The lessons that an entry would have, and everything in their way. In clashes they go by `number`.
+/// The lessons with a time that an entry would have. They go by `number`.
+pub fn lessons_of(plan: &Plan, book: &DayBook, pairing: &Pairing, entry: &Entry, number: EntryNo) -> Vec<Lesson> {
+    held(plan, book, pairing, entry, number).filter_map(|o| timed(plan, book, pairing, entry, o)).collect()
+}
+
+/// How many lessons an entry would have, and everything in their way. In clashes they go by `number`.
 pub fn candidate(
     plan: &Plan,
     timetable: &Timetable,

@@ -1,14 +1,14 @@
 //! The school calendar: terms, 调休, bell tables, pairings, changes. Pure code on civil dates.
 //!
-//! No I/O, no clock, no SQL: it is asked, it answers. A [`Plan`] comes from [`read`] (a plan file) or from the store;
+//! No I/O, no clock, no SQL: it is asked, it answers. A [`Plan`] comes from [`mod@read`] (a plan file) or from the store;
 //! everything else is computed from it, and the same plan gives the same answers.
 //!
 //! - [`model`] – what a plan is made of. Ids are text outside and small numbers inside.
-//! - [`read`] – plan files: what cannot be right is a [`Fault`] with its JSON pointer.
+//! - [`mod@read`] – plan files: what cannot be right is a [`Fault`] with its JSON pointer.
 //! - [`days`] – which weekday and week a date follows in a school, and which bell table rings then.
-//! - [`expand`] – the dated lessons of a term; [`changes`] moves, swaps, substitutes and cancels them; units follow
+//! - [`mod@expand`] – the dated lessons of a term; [`changes`] moves, swaps, substitutes and cancels them; units follow
 //!   the lessons that are really held.
-//! - [`clashes`] – everything that cannot be as planned, found with sweep lines; [`index`] answers the same for one
+//! - [`mod@clashes`] – everything that cannot be as planned, found with sweep lines; [`index`] answers the same for one
 //!   candidate while somebody types.
 //! - [`common`] – periods in which all sides of a pairing are free. [`shift`] – moving days of lessons by n days.
 //! - [`matching`] – needs and supplies.

@@ -1,6 +1,6 @@
 //! Import of schools, rooms, teachers, classes and the timetable from Excel or CSV.
 //!
-//! A file is read into tables ([`file`]), the tables into rows that name things by their names ([`rows`]), and these are
+//! A file is read into tables ([`mod@file`]), the tables into rows that name things by their names ([`rows`]), and these are
 //! compared with what is there. Every fault has its sheet, row and column; with one fault nothing is written. Rows that
 //! are there already are known and left as they are, so a file that was exported can be imported again.
 

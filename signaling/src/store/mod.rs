@@ -22,7 +22,7 @@ pub(crate) use changes::PlanRows;
 pub use displays::{DisplayRow, PairingTry};
 pub(crate) use lessons::{DueRow, codecs_of};
 pub use library::RecordingFacts;
-pub(crate) use planned::{PlannedRow, Wanted};
+pub(crate) use planned::{LoneLesson, PlannedRow, Wanted};
 pub use recordings::RecordingRow;
 
 use crate::error::Result;

@@ -7,6 +7,7 @@ use crate::lesson::Holder;
 use crate::model::{EntryId, LessonState, PairingId, PersonId, RoomId};
 use jiff::civil::Date;
 use sqlx::FromRow;
+use std::collections::HashMap;
 
 /// A lesson as the plan has it.
 #[derive(Clone, Debug)]
@@ -24,6 +25,19 @@ pub(crate) struct Wanted {
     pub(crate) starts_ms: i64,
     pub(crate) ends_ms: i64,
     pub(crate) cancelled: bool,
+}
+
+/// A lesson that was planned by itself, beside the calendar.
+#[derive(Clone, Debug)]
+pub(crate) struct LoneLesson {
+    pub(crate) id: LessonId,
+    pub(crate) title: String,
+    pub(crate) starts_ms: i64,
+    pub(crate) ends_ms: i64,
+    pub(crate) teacher: PersonId,
+    pub(crate) master_room: RoomId,
+    /// Its rural rooms.
+    pub(crate) rooms: Vec<RoomId>,
 }
 
 /// A lesson of the calendar as its row has it.
@@ -61,6 +75,30 @@ impl Store {
     pub(crate) async fn begun_lessons(&self, from_ms: i64) -> Result<Vec<LessonId>> {
         let sql = "SELECT id FROM lesson WHERE entry IS NOT NULL AND state IN ('live', 'closed', 'archived') AND ends_ms > $1";
         Ok(sqlx::query_scalar(sql).bind(from_ms).fetch_all(&self.pool).await?)
+    }
+
+    /// Lessons beside the calendar that are not over; a district has few of them.
+    pub(crate) async fn lone_lessons(&self, now_ms: i64) -> Result<Vec<LoneLesson>> {
+        const WHERE: &str = "l.entry IS NULL AND l.state IN ('planned', 'open', 'live') AND l.ends_ms > $1";
+        let sql = format!(
+            "SELECT l.id, l.title, l.starts_ms, l.ends_ms, l.teacher, l.master_room FROM lesson l WHERE {WHERE}"
+        );
+        let rows: Vec<(LessonId, String, i64, i64, PersonId, RoomId)> =
+            sqlx::query_as(sqlx::AssertSqlSafe(sql)).bind(now_ms).fetch_all(&self.pool).await?;
+        let sql = format!(
+            "SELECT t.lesson, t.room FROM seat t JOIN lesson l ON l.id = t.lesson WHERE t.room IS NOT NULL AND {WHERE}"
+        );
+        let seats: Vec<(LessonId, RoomId)> =
+            sqlx::query_as(sqlx::AssertSqlSafe(sql)).bind(now_ms).fetch_all(&self.pool).await?;
+        let mut rooms: HashMap<LessonId, Vec<RoomId>> = HashMap::new();
+        for (lesson, room) in seats {
+            rooms.entry(lesson).or_default().push(room);
+        }
+        let lone = |(id, title, starts_ms, ends_ms, teacher, master_room)| {
+            let rooms = rooms.remove(&id).unwrap_or_default();
+            LoneLesson { id, title, starts_ms, ends_ms, teacher, master_room, rooms }
+        };
+        Ok(rows.into_iter().map(lone).collect())
     }
 
     /// Has this lesson begun?

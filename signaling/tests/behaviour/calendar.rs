@@ -329,3 +329,28 @@ async fn a_group_administrator_plans_for_the_schools_of_the_group() {
     assert_eq!(group.post("/api/day-rules", region).await.status, StatusCode::FORBIDDEN);
     assert_eq!(group.get("/api/lessons").await.status, StatusCode::FORBIDDEN, "the calendar only");
 }
+
+#[tokio::test]
+async fn the_calendar_and_lessons_planned_one_by_one_do_not_want_the_same() {
+    let d = District::new().await;
+    let made = planned(&d).await;
+    let root = d.sign_in("root").await;
+    // The second Tuesday from now: no row is written yet.
+    let there = AFTERNOON + 14 * 24 * 60 * MINUTE;
+    let lone = |starts: i64| json!({"pairing": d.facts.pairing, "starts_ms": starts, "ends_ms": starts + 10 * MINUTE});
+    let refused = root.post("/api/lessons", lone(there + 35 * MINUTE)).await;
+    let kinds: Vec<_> = refused.body["error"]["clashes"].as_array().unwrap().iter().map(|c| &c["kind"]).collect();
+    assert_eq!(kinds, ["teacher", "master_room", "rural_room", "rural_room", "rural_room"]);
+    // Wednesday's second period of that week is given to a lesson by itself: no entry and no change may have it.
+    let wednesday = there + 24 * 60 * MINUTE;
+    let lone = root.post("/api/lessons", lone(wednesday)).await;
+    assert_eq!(lone.status, StatusCode::CREATED, "{}", lone.text);
+    let refused = root.post("/api/entries", entry(&d, &made.term, 3, 2)).await;
+    let told = &refused.body["error"]["in_the_way"];
+    assert_eq!((told.as_array().unwrap().len(), &told[0]["kind"]), (5, &json!("teacher")));
+    assert_eq!(told[0]["lessons"][1]["lesson"], lone.body["id"]);
+    let act = json!({"kind": "move", "lesson": {"entry": made.entry, "date": "2026-12-08"}, "to": {"date": "2026-12-09", "period": 2}});
+    let change = json!({"term": made.term, "act": act});
+    assert_eq!(root.post("/api/changes/check", change.clone()).await.body["possible"], false);
+    assert_eq!(root.post("/api/changes", change).await.code(), "clash");
+}
