@@ -154,7 +154,7 @@ function weekScenes(d, c, page) {
     page('plan-week-none', 'week', [DESK], { 'GET /api/week': [404, { error: { code: 'not_found' } }] }),
     page('plan-changes-empty', 'changes', [DESK], { 'GET /api/changes': paged([]) }),
     page('plan-changes-busy', 'changes', BOTH, { 'GET /api/changes': paged(changes) }),
-    page('plan-print-busy', 'print', [TALL], {}),
+    page('plan-print-busy', 'print', [TALL, PHONE], {}, { act: paper }),
     page('plan-print-empty', 'print', [DESK], { 'GET /api/week': week(d, c, { empty: true }) }),
   ];
 }
@@ -224,6 +224,7 @@ async function openLesson(page) {
 }
 
 async function takeUp(page) {
+  for (const id of ['b', 'c']) await page.locator(`[data-lesson=${id}]`).waitFor();
   const from = await page.locator('[data-lesson=b]').boundingBox();
   const to = await page.locator('[data-lesson=c]').boundingBox();
   await page.mouse.move(from.x + 40, from.y + 12);
@@ -241,6 +242,10 @@ async function dropLesson(page) {
   await takeUp(page);
   await page.mouse.up();
   await page.locator('[data-act=made]').waitFor();
+}
+
+async function paper(page) {
+  await page.locator('.paper').first().waitFor();
 }
 
 async function stateNeed(page) {

@@ -74,7 +74,7 @@ export const plan: Record<keyof typeof chinese, string> = {
   'rule.scope': 'For whom',
   'rule.scope.school.first': 'Choose a school above first',
   'rule.group': 'Name of the group',
-  'rule.save': 'Set {{n}} day(s)',
+  'rule.save': 'Set ({{n}} days)',
   'rule.shift.save': 'Shift',
   'rule.remove': 'Remove',
   'rule.remove.named': 'Remove the rule of {{day}}',
@@ -299,7 +299,7 @@ export const plan: Record<keyof typeof chinese, string> = {
   'feed.revoke.sure': 'Press again to revoke',
 
   'print.go': 'Print timetables',
-  'print.act': 'Print {{n}} page(s)',
+  'print.act': 'Print ({{n}} pages)',
   'print.back': 'Back to the week',
   'print.loading': 'Gathering the term\'s lessons {{n}}%',
   'print.empty': 'This school has no lessons this term',
