@@ -22,7 +22,7 @@ pub(super) enum Command {
     Add {
         /// Login name.
         user: String,
-        /// region_admin, school_admin or teacher.
+        /// region_admin, group_admin, school_admin or teacher.
         #[arg(long, default_value = "teacher")]
         role: String,
         /// Name shown; the login name if missing.
@@ -81,7 +81,7 @@ pub(super) async fn run(command: Command) -> Outcome {
     match command {
         Command::Add { user, role, name, school, common } => {
             let role: Role = serde_json::from_value(serde_json::Value::String(role.clone()))
-                .map_err(|_| format!("no role {role}; region_admin, school_admin or teacher"))?;
+                .map_err(|_| format!("no role {role}; region_admin, group_admin, school_admin or teacher"))?;
             let school = match school {
                 Some(text) => {
                     Some(serde_json::from_value(serde_json::Value::String(text)).map_err(|_| "--school is not an id")?)
