@@ -247,7 +247,7 @@ test('a term planned by hand', { timeout: 120_000 }, async (t) => {
   await t.test('a workbook with three faults is told each, mended, and written as a whole', async () => {
     await hands.part('exchange');
     const sheets = (mended) => ({
-      schools: [['school', 'kind', 'group'], ['西岭村小', '村小', '']],
+      schools: [['name', 'kind', 'group'], ['西岭村小', '村小', '']],
       rooms: [['school', 'name', 'kind', 'class'], [mended ? '西岭村小' : '西岭小', '多媒体', 'interactive', ''], ['西岭村小', mended ? '二年级教室' : '', 'interactive', '']],
       teachers: [['school', 'name', 'user'], [TOWN, mended ? '李老师' : '', 'li']],
     });

@@ -223,10 +223,19 @@ async function openLesson(page) {
   await page.waitForTimeout(500);
 }
 
+/** Where something is, once it is drawn and stays. */
+async function boxOf(locator) {
+  await locator.waitFor();
+  for (let tries = 0; tries < 40; tries += 1) {
+    const box = await locator.boundingBox();
+    if (box !== null) return box;
+    await locator.page().waitForTimeout(50);
+  }
+  throw new Error('nothing is drawn');
+}
+
 async function takeUp(page) {
-  for (const id of ['b', 'c']) await page.locator(`[data-lesson=${id}]`).waitFor();
-  const from = await page.locator('[data-lesson=b]').boundingBox();
-  const to = await page.locator('[data-lesson=c]').boundingBox();
+  const [from, to] = [await boxOf(page.locator('[data-lesson=b]')), await boxOf(page.locator('[data-lesson=c]'))];
   await page.mouse.move(from.x + 40, from.y + 12);
   await page.mouse.down();
   await page.mouse.move(from.x + 60, from.y + 20, { steps: 4 });

@@ -235,6 +235,7 @@ export const plan: Record<keyof typeof chinese, string> = {
   'import.writing': 'Importing…',
   'import.unreadable': 'The file cannot be read: it may have been renamed or be in use. Choose it again.',
   'import.malformed': 'This is no Excel or CSV file that can be read. Save it as .xlsx from the template.',
+  'import.unfit': 'The sheets or columns are not those of the template, or there are too many rows. Put the rows into the template and try again.',
   'import.too.large': 'The file is larger than {{n}} MB. Please split it.',
   'import.faults': '{{n}} faults; nothing was written',
   'import.mend': 'Mend them in the sheet, save, and choose the file again.',

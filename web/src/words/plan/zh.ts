@@ -233,6 +233,7 @@ export const plan = {
   'import.writing': '正在导入…',
   'import.unreadable': '文件读不了：可能改过名或被别的程序占用，请重新选择。',
   'import.malformed': '这不是能读的 Excel 或 CSV 文件，请用模板另存为 .xlsx。',
+  'import.unfit': '文件里的工作表或列名和模板对不上，或者行数太多。请把内容放进模板再试。',
   'import.too.large': '文件超过 {{n}} MB，请分成几个。',
   'import.faults': '有 {{n}} 处问题，什么都没有写入',
   'import.mend': '在表格里改好并保存，再选一次文件。',
