@@ -18,7 +18,8 @@ const langs = (process.env.LANGS ?? 'zh,en').split(',');
 
 if (wanted === '') await rm(out, { recursive: true, force: true });
 await mkdir(out, { recursive: true });
-const catalogue = await readFile(join(here, '../src/words/en.ts'), 'utf8');
+const words = (file) => readFile(join(here, '../src/words', file), 'utf8');
+const catalogue = (await words('en.ts')) + (await words('plan/en.ts'));
 const keys = new Set([...catalogue.matchAll(/^ {2}'([\w.]+)':/gm)].map((match) => match[1]));
 
 const server = await serve(join(here, '../dist'));

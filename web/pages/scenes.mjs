@@ -1,6 +1,7 @@
 //! Every page in every state that is designed. One entry is one picture in each language and size.
 
 import { at, district } from './fixtures.mjs';
+import { planScenes } from './plan.mjs';
 
 const NOW = at('10:31:12');
 const BOARD = { width: 1920, height: 1080 };
@@ -243,6 +244,8 @@ export function scenes(lang) {
       'GET /api/pairings': paged([{ id: 'q1', subject: d.w.music, grade: d.w.grade, teacher: d.teacher, master: { room: { id: 'm1', name: d.w.master }, school: d.urban }, rural: d.rooms.map(({ room, school, kind }) => ({ room, school, kind })) }]),
       'POST /api/lessons': [409, { error: { code: 'clash', clashes: [{ kind: 'teacher', who: d.w.teacher, lesson: 'l1', starts_ms: at('10:20'), ends_ms: at('11:00') }, { kind: 'rural_room', who: `${d.rooms[1].school.name} ${d.rooms[1].room.name}`, lesson: 'l1', starts_ms: at('10:20'), ends_ms: at('11:00') }] } }],
     }, { act: clash })),
+
+    ...planScenes(d, lang, admin, one),
 
     one('library-empty', '/library', [DESK, PHONE], reader(d, { 'GET /api/library': { ...paged([]), facets: { subject: [], grade: [] } } })),
     one('library-busy', '/library', [DESK, PHONE], reader(d, { 'GET /api/library': shelf(d) })),

@@ -1,7 +1,7 @@
 //! A form on its way to the server: busy, refused with reasons per field, or done.
 
 import { call, Failure } from '../api/http';
-import type { Clash } from '../api/types';
+import type { Clash, PlanClash } from '../api/types';
 import { t, tWord } from '../words/index.svelte';
 
 export class Form {
@@ -9,6 +9,8 @@ export class Form {
   fault = $state<string | null>(null);
   fields = $state.raw<Record<string, string>>({});
   clashes = $state.raw<Clash[]>([]);
+  /** what the calendar has against it */
+  inTheWay = $state.raw<PlanClash[]>([]);
   done = $state(false);
 
   async send<T>(path: string, body: unknown, method = 'POST'): Promise<T | null> {
@@ -30,6 +32,7 @@ export class Form {
       this.fault = tWord('error', failure.code, 'error.other');
       this.fields = failure.body.fields ?? {};
       this.clashes = Array.isArray(failure.body.clashes) ? (failure.body.clashes as Clash[]) : [];
+      this.inTheWay = Array.isArray(failure.body.in_the_way) ? (failure.body.in_the_way as PlanClash[]) : [];
       return null;
     } finally {
       this.busy = false;
@@ -40,6 +43,7 @@ export class Form {
     this.fault = null;
     this.fields = {};
     this.clashes = [];
+    this.inTheWay = [];
     this.done = false;
   }
 

@@ -21,6 +21,7 @@ export class Failure extends Error {
 export interface FailureBody {
   fields?: Record<string, string>;
   clashes?: unknown;
+  in_the_way?: unknown;
   line?: number;
 }
 

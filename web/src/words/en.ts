@@ -1,8 +1,10 @@
 //! English texts, complete.
 
+import { plan } from './plan/en';
 import type { zh } from './zh';
 
 export const en: Record<keyof typeof zh, string> = {
+  ...plan,
   product: 'Tongke',
   'lang.other': '中文',
   loading: 'Loading',
@@ -306,7 +308,6 @@ export const en: Record<keyof typeof zh, string> = {
   'wall.red': 'fault',
   'wall.amber': 'watch',
   'wall.green': 'good',
-  'wall.grey': 'not on',
   'wall.search': 'Filter by school, teacher, subject',
   'wall.stale': 'The server cannot be reached; this is how it was a moment ago.',
   'wall.empty': 'No lessons today',

@@ -60,3 +60,28 @@ export function lengthOf(ms: number): string {
 export function minutesOf(ms: number): number {
   return Math.round(ms / 60_000);
 }
+
+/** A civil date, 2026-10-10, as people say it. */
+export function civilDay(day: string): string {
+  return dayWords(day, { month: 'long', day: 'numeric' });
+}
+
+export function civilWeekday(day: string): string {
+  return dayWords(day, { weekday: 'short' });
+}
+
+/** 2026-10 */
+export function monthName(month: string): string {
+  return dayWords(`${month}-01`, { year: 'numeric', month: 'long' });
+}
+
+/** Monday 1 … Sunday 7. */
+export function weekdayName(no: number, length: 'short' | 'narrow' | 'long' = 'short'): string {
+  // 2024 began on a Monday.
+  return dayWords(`2024-01-0${Math.min(7, Math.max(1, no))}`, { weekday: length });
+}
+
+function dayWords(day: string, words: Intl.DateTimeFormatOptions): string {
+  const moment = Date.parse(`${day}T00:00:00Z`);
+  return Number.isFinite(moment) ? new Intl.DateTimeFormat(locale(), { ...words, timeZone: 'UTC' }).format(moment) : day;
+}

@@ -1,6 +1,9 @@
 //! Chinese texts: the first language. `en.ts` must have the same keys.
 
+import { plan } from './plan/zh';
+
 export const zh = {
+  ...plan,
   product: '同课',
   'lang.other': 'English',
   loading: '正在载入',
@@ -304,7 +307,6 @@ export const zh = {
   'wall.red': '故障',
   'wall.amber': '注意',
   'wall.green': '正常',
-  'wall.grey': '不在上课',
   'wall.search': '按学校、教师、学科筛选',
   'wall.stale': '暂时连不上服务器，下面是刚才的情况。',
   'wall.empty': '今天没有排课',
