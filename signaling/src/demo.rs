@@ -93,6 +93,11 @@ impl Signaling {
         Ok(self.office.add_lesson_token(lesson, role).await?.token)
     }
 
+    /// True once sessions may join this lesson.
+    pub fn is_admitted(&self, lesson: LessonId) -> bool {
+        self.office.act(|floor, _, _| floor.lesson(lesson).is_some_and(|l| l.admitted()))
+    }
+
     /// A display that needs no code, for the demo: its id and the secret for its URL's fragment.
     pub async fn add_paired_display(&self, room: RoomId) -> Result<(DisplayId, String)> {
         let secret = random_token();

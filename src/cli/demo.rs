@@ -3,8 +3,9 @@
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use std::path::PathBuf;
 use std::process::ExitCode;
+use std::time::Duration;
 
-use tongke_signaling::DemoFacts;
+use tongke_signaling::{DemoFacts, Signaling};
 
 use super::district::{self, Told, Wish};
 use super::{Outcome, say, stopped};
@@ -15,6 +16,10 @@ use crate::house::House;
 const PORT: u16 = 8080;
 /// Lead times of the demo, so that one person need not wait: displays join some seconds before the bell.
 const TIMES: LessonTimes = LessonTimes { opens_before_s: 60, admits_before_s: 12, extend_s: 300 };
+/// The line is printed by then in any case.
+const ADMISSION_MAX: Duration = Duration::from_secs(5);
+/// Between two looks at whether the lessons admit.
+const LOOK_AGAIN: Duration = Duration::from_millis(10);
 /// Lessons at once; each needs a teacher and a room of its own.
 const MAX_LESSONS: u16 = 500;
 
@@ -69,10 +74,31 @@ pub(super) async fn run(arguments: Arguments) -> Outcome {
     let house = House::open(&config, signaling).await?;
     let wish = Wish { minutes: arguments.minutes, starts_in_s: arguments.starts_in, lessons: arguments.lessons };
     let told = district::open(&house.signaling, &house.base_url, &wish).await?;
-    tell(&told, &house.base_url, arguments.json)?;
-    house.serve(stopped()).await?;
+    let (signaling, base_url) = (house.signaling.clone(), house.base_url.clone());
+    let served = house.serve(stopped());
+    tokio::pin!(served);
+    // What the line names can be used at once: rooms that are due have been admitted when it is printed.
+    let is_due = arguments.starts_in <= admits_before_s;
+    tokio::select! {
+        done = &mut served => done?,
+        () = admitted(&signaling, &told, is_due) => {
+            tell(&told, &base_url, arguments.json)?;
+            served.await?;
+        }
+    }
     drop(temporary);
     Ok(ExitCode::SUCCESS)
+}
+
+/// Waits until all lessons admit their rooms, some milliseconds after the server began to serve; not for those of an
+/// interrupted demo that are over.
+async fn admitted(signaling: &Signaling, told: &Told, is_due: bool) {
+    let all = async {
+        while is_due && !told.lessons.iter().all(|l| signaling.is_admitted(l.id)) {
+            tokio::time::sleep(LOOK_AGAIN).await;
+        }
+    };
+    let _ = tokio::time::timeout(ADMISSION_MAX, all).await;
 }
 
 fn tell(told: &Told, base: &str, json: bool) -> Result<(), serde_json::Error> {

@@ -77,7 +77,7 @@ pub struct SendSlot {
     pub ssrc: u32,
     /// SSRC of its retransmissions.
     pub rtx_ssrc: u32,
-    /// Id of the transport-wide number's header extension, where the receiver takes it.
+    /// Id of the transport-wide number's header extension, where the receiver takes it and RTX as well.
     pub transport_cc: Option<u8>,
     /// Codecs the receiver takes.
     pub codecs: Vec<OfferedCodec>,

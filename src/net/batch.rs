@@ -43,17 +43,6 @@ impl Batch<'_> {
     }
 }
 
-/// What was sent so far.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct SendFigures {
-    /// Datagrams the kernel would not take.
-    pub drops: u64,
-    /// Datagrams it took.
-    pub datagrams: u64,
-    /// System calls.
-    pub calls: u64,
-}
-
 /// See the module.
 pub struct Sender {
     socket: UdpSocket,
@@ -61,8 +50,8 @@ pub struct Sender {
     runs: MultiHeaders<SockaddrStorage>,
     cursors: Vec<Cursor>,
     gso: bool,
-    /// What was sent.
-    pub figures: SendFigures,
+    /// Datagrams the kernel would not take.
+    pub drops: u64,
 }
 
 impl Sender {
@@ -74,7 +63,7 @@ impl Sender {
             runs: MultiHeaders::preallocate(MESSAGES, Some(cmsg_space!(u16))),
             cursors: Vec::new(),
             gso,
-            figures: SendFigures::default(),
+            drops: 0,
         }
     }
 
@@ -131,31 +120,28 @@ impl Sender {
             let rest = batch.contents.get(from..).unwrap_or_default();
             let addresses = batch.addresses.get(from..).unwrap_or_default();
             let counts = batch.counts.get(from..).unwrap_or_default();
-            self.figures.calls += 1;
             let sent = if is_run {
                 self.call(rest, addresses, Some(segment as u16))
             } else {
                 self.call(rest, addresses, None)
             };
             match sent {
-                Ok(sent) => {
-                    self.figures.datagrams += counts.iter().take(sent).sum::<usize>() as u64;
-                    from += sent.max(1);
-                }
-                Err(Errno::EIO | Errno::EINVAL) if is_run && self.gso => {
-                    // The device below cannot cut runs: from now on every datagram goes by itself.
-                    self.gso = false;
+                Ok(sent) => from += sent.max(1),
+                Err(cause @ (Errno::EIO | Errno::EINVAL)) if is_run => {
+                    // The device below cannot cut runs (from now on every datagram goes by itself), or these segments are
+                    // longer than its packets, which is their publisher's doing and nobody else's loss.
+                    self.gso &= cause != Errno::EIO;
                     self.cut(rest, addresses, segment);
                     from = batch.contents.len();
                 }
                 Err(Errno::EAGAIN | Errno::ENOBUFS) => {
                     // UDP may lose; the receiver asks again. Waiting here would hold up every other receiver.
-                    self.figures.drops += counts.iter().sum::<usize>() as u64;
+                    self.drops += counts.iter().sum::<usize>() as u64;
                     from = batch.contents.len();
                 }
                 Err(_) => {
                     // One destination cannot be reached; the others can.
-                    self.figures.drops += counts.first().copied().unwrap_or(0) as u64;
+                    self.drops += counts.first().copied().unwrap_or(0) as u64;
                     from += 1;
                 }
             }
@@ -186,11 +172,10 @@ impl Sender {
         for ([run], address) in runs.iter().zip(addresses) {
             for datagram in run.chunks(segment.max(1)) {
                 let one = [[IoSlice::new(datagram)]];
-                self.figures.calls += 1;
-                match sendmmsg(self.socket.as_raw_fd(), &mut self.plain, &one, [*address], [], MsgFlags::MSG_DONTWAIT) {
-                    Ok(_) => self.figures.datagrams += 1,
-                    Err(_) => self.figures.drops += 1,
-                }
+                let plain = &mut self.plain;
+                let sent =
+                    sendmmsg(self.socket.as_raw_fd(), plain, &one, [*address], [], MsgFlags::MSG_DONTWAIT).is_ok();
+                self.drops += u64::from(!sent);
             }
         }
     }

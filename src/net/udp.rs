@@ -6,7 +6,7 @@ use std::net::{SocketAddr, UdpSocket};
 use quinn_udp::{RecvMeta, UdpSockRef, UdpSocketState};
 use tokio::io::Interest;
 
-use super::batch::{SendFigures, Sender};
+use super::batch::Sender;
 use crate::media::outbox::Lane;
 
 /// Datagrams (or GRO runs) taken in one system call.
@@ -77,8 +77,8 @@ impl Udp {
         self.sender.send(lanes);
     }
 
-    /// What was sent.
-    pub fn figures(&self) -> SendFigures {
-        self.sender.figures
+    /// Datagrams the kernel would not take.
+    pub fn send_drops(&self) -> u64 {
+        self.sender.drops
     }
 }

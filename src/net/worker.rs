@@ -201,7 +201,7 @@ impl Driver {
                 self.figures.events_lost.fetch_add(1, Ordering::Relaxed);
             }
         }
-        self.figures.send_drops.store(self.udp.figures().drops, Ordering::Relaxed);
+        self.figures.send_drops.store(self.udp.send_drops(), Ordering::Relaxed);
         self.figures.strangers.store(self.sfu.drops.strangers, Ordering::Relaxed);
         self.figures.sessions.store(self.sfu.session_count() as u64, Ordering::Relaxed);
     }

@@ -393,7 +393,8 @@ impl Client {
         let mut packet = Vec::with_capacity(payload.len() + 64);
         let payload_type = if video { H264 } else { OPUS };
         write_header(&mut packet, marker, payload_type, index as u16, timestamp, sender.ssrc);
-        extend(&mut packet, line, Some(self.transport_number));
+        // Sound is sent again as it was, so it carries no number that would be another then.
+        extend(&mut packet, line, video.then_some(self.transport_number));
         let header = packet.len();
         packet.extend_from_slice(payload);
         if sealer.seal_rtp(&mut packet, 0, header, index) {

@@ -111,6 +111,29 @@ fn what_the_network_loses_either_way_is_sent_again() {
     }
 }
 
+/// A nonce serves one packet only: what is sent again without RTX is the same to the byte.
+#[test]
+fn one_sequence_number_is_sealed_once() {
+    let mut w = pair(12, Profile::AeadAes128Gcm);
+    w.loss = 0.1;
+    play(&mut w, 1, 0, 200);
+    let mut sealed: BTreeMap<&[u8], &[u8]> = BTreeMap::new();
+    let mut again = 0;
+    for datagram in w.sent.iter().filter(|d| d.len() > 12 && d[0] >> 6 == 2 && !(192..=223).contains(&d[1])) {
+        // Stream and sequence number; the rollover does not change in so few packets.
+        let (number, stream) = (&datagram[2..4], &datagram[8..12]);
+        let key = &datagram[2..12];
+        assert_eq!((&key[..2], &key[6..]), (number, stream));
+        match sealed.insert(key, datagram) {
+            Some(before) if before != datagram.as_slice() => panic!("sealed anew: {number:?} of {stream:?}"),
+            Some(_) => again += 1,
+            None => {}
+        }
+    }
+    println!("{again} packets sent again as they were");
+    assert!(again > 5);
+}
+
 #[test]
 fn a_slot_that_changes_its_source_stays_one_stream() {
     let mut w = pair(4, Profile::AeadAes128Gcm);

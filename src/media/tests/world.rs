@@ -39,6 +39,8 @@ pub(super) struct World {
     /// Loss each way, 0 to 1.
     pub(super) loss: f64,
     pub(super) recorded: usize,
+    /// Everything the server sent, lost or not.
+    pub(super) sent: Vec<Vec<u8>>,
     identity: ClientIdentity,
     wire: BTreeMap<(Instant, u64), Bound>,
     order: u64,
@@ -90,6 +92,7 @@ impl World {
             sessions: BTreeMap::new(),
             loss: 0.0,
             recorded: 0,
+            sent: Vec::new(),
             identity: ClientIdentity::generate(profile, provider()).expect("identity"),
             wire: BTreeMap::new(),
             order: 0,
@@ -162,6 +165,7 @@ impl World {
             let mut at = 0;
             for length in lengths {
                 let end = at + usize::from(length);
+                self.sent.push(bytes[at..end].to_vec());
                 self.put(Bound::Client(to, bytes[at..end].to_vec()));
                 at = end;
             }
