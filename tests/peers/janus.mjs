@@ -86,6 +86,7 @@ async function handle(base) {
       }
       throw new Error('Janus did not answer');
     },
+    end: () => call(`/${session}`, { janus: 'destroy' }),
   };
 }
 
@@ -104,8 +105,11 @@ export function asAnswer(offer, other, setup) {
   return (head.replace(/^a=group:BUNDLE.*$/m, group) + placed.join('')).replace(/^a=setup:.*$/gm, `a=setup:${setup}`);
 }
 
-async function publish(base, room, offer) {
+/** `publishers`: who publishes in each room; a new one takes the place of one whose load has ended. */
+async function publish(base, room, offer, publishers) {
+  await publishers.get(room)?.end();
   const janus = await handle(base);
+  publishers.set(room, janus);
   const body = { request: 'joinandconfigure', ptype: 'publisher', room, id: 1, audiocodec: 'opus', videocodec: 'h264' };
   return (await janus.ask(body, { type: 'offer', sdp: offer })).jsep.sdp;
 }
@@ -133,13 +137,14 @@ export async function startJanus({ rooms, address, ports: [port, own], command =
     if (child.exitCode !== null || tries > 100) throw new Error(`Janus does not start: ${said}`);
     await new Promise((done) => setTimeout(done, 100));
   }
+  const publishers = new Map();
   const server = createServer((request, response) => {
     let offer = '';
     request.on('data', (bytes) => { offer += bytes; });
     request.on('end', async () => {
       try {
         const [, what, number] = request.url.split('/');
-        const answer = await (what === 'whip' ? publish : subscribe)(base, Number(number) + 1, offer);
+        const answer = await (what === 'whip' ? publish : subscribe)(base, Number(number) + 1, offer, publishers);
         response.writeHead(201, { 'content-type': 'application/sdp', location: request.url }).end(answer);
       } catch (error) {
         response.writeHead(500).end(`${error.message}\n${said}`);

@@ -4,11 +4,11 @@
 //   node tests/peers/run.mjs --limit             also the most that each carries on one core (minutes)
 //   node tests/peers/run.mjs --runs 5 --seconds 8 --tongke target/release/tongke
 //
-// Needs root, iproute2, util-linux and the Debian packages `janus` and `strace`. Server and load have a core each and
+// Needs root, iproute2, util-linux and the Debian package `janus`. Server and load have a core each and
 // sit in a network namespace of their own, because Janus gathers no loopback candidate: it is reached at an address of
 // a veth pair, which the kernel delivers over loopback as it does Tongke's.
 import { execFileSync, spawn, spawnSync } from 'node:child_process';
-import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { cpus, tmpdir } from 'node:os';
 import { dirname, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -99,38 +99,20 @@ async function load(server, args) {
   return JSON.parse(out);
 }
 
-/** System calls of the server while `seconds` pass, by strace, which slows it but does not change what it calls. */
-function callsOf(pid, seconds) {
-  const folder = mkdtempSync(join(tmpdir(), 'tongke-calls-'));
-  const file = join(folder, 'calls');
-  spawnSync('timeout', ['-s', 'INT', String(seconds), 'strace', '-f', '-c', '-o', file, '-p', String(pid)]);
-  const total = existsSync(file) ? /^100\.00\s+\S+\s+(?:\S+\s+)?(\d+)/m.exec(readFileSync(file, 'utf8')) : null;
-  rmSync(folder, { recursive: true, force: true });
-  return total ? Number(total[1]) : NaN;
-}
-
 const median = (values) => [...values].sort((a, b) => a - b)[values.length >> 1];
 
 async function cpu() {
-  console.log('| shape | server | µs a packet | own code | calls a packet | delay p50 / p99, ms | lost | against Janus |');
-  console.log('|---|---|---|---|---|---|---|---|');
+  console.log('| shape | server | µs a packet | own code | delay p50 / p99, ms | lost | against Janus |');
+  console.log('|---|---|---|---|---|---|---|');
   for (const [lessons, receivers] of SHAPES) {
     for (const paced of [false, true]) {
       const args = ['--lessons', String(lessons), '--receivers', String(receivers), ...(paced ? ['--paced'] : [])];
       const seen = Object.fromEntries(Object.keys(SERVERS).map((name) => [name, []]));
-      const calls = {};
       for (let run = 0; run < runs; run += 1) {
         for (const [name, start] of Object.entries(SERVERS)) {
           const server = await start({ rooms: lessons });
           try {
             seen[name].push(await load(server, [...args, '--seconds', options.seconds]));
-            if (run === 0) {
-              const traced = load(server, [...args, '--seconds', '5']);
-              // Its joins and its settling take about three seconds.
-              await new Promise((done) => setTimeout(done, 3500));
-              calls[name] = callsOf(server.pid, 2) / (lessons * receivers * 290 * 2);
-              await traced;
-            }
           } finally {
             await server.stop();
           }
@@ -140,7 +122,7 @@ async function cpu() {
       for (const name of Object.keys(SERVERS)) {
         const each = of(name, 'server_cpu_us_per_packet');
         console.log(`| ${lessons} × ${receivers}${paced ? ' paced' : ''} | ${name} | ${each.toFixed(2)} | ` +
-          `${of(name, 'server_user_us_per_packet').toFixed(2)} | ${calls[name].toFixed(2)} | ` +
+          `${of(name, 'server_user_us_per_packet').toFixed(2)} | ` +
           `${of(name, 'delay_p50_ms').toFixed(2)} / ${of(name, 'delay_p99_ms').toFixed(2)} | ` +
           `${seen[name].reduce((all, report) => all + report.lost, 0)} | ` +
           `${(each / of('janus', 'server_cpu_us_per_packet')).toFixed(3)} |`);
