@@ -69,6 +69,8 @@ pub struct Config {
     pub lesson: LessonTimes,
     /// Sessions one worker takes.
     pub sessions_per_worker: usize,
+    /// Where `/metrics` is answered in plain HTTP, loopback only; nowhere without it.
+    pub metrics: Option<SocketAddr>,
 }
 
 /// The operator's certificate chain and key, PEM.
@@ -152,6 +154,7 @@ impl Default for Config {
             utc_offset: UtcOffset::default(),
             lesson: LessonTimes::default(),
             sessions_per_worker: 2_000,
+            metrics: None,
         }
     }
 }
@@ -172,6 +175,9 @@ impl Config {
         let unfit = |name, why| Err(ConfigError::Unfit { name, why });
         if self.plain_http && !self.listen.ip().is_loopback() {
             return unfit("plain_http", "plain HTTP is served on loopback only; remove it or listen on 127.0.0.1");
+        }
+        if self.metrics.is_some_and(|at| !at.ip().is_loopback()) {
+            return unfit("metrics", "figures are told on loopback only, without a password; listen on 127.0.0.1");
         }
         if self.lesson.admits_before_s > self.lesson.opens_before_s {
             return unfit("lesson.admits_before_s", "rooms cannot join before the lesson is open (opens_before_s)");

@@ -31,7 +31,7 @@ use crate::media::sdp::Candidates;
 use crate::net::http::Listener;
 use crate::net::tls::write_private;
 use crate::net::worker::Worker;
-use crate::net::{clock, http, tls, worker};
+use crate::net::{clock, http, metrics, tls, worker};
 
 pub use shelf::closed_shelf;
 
@@ -83,6 +83,7 @@ pub struct House {
     listener: std::net::TcpListener,
     tls: Option<tls::Tls>,
     tcp_port: Option<std::net::TcpListener>,
+    metrics: Option<std::net::TcpListener>,
     events: mpsc::Receiver<Event>,
 }
 
@@ -105,6 +106,7 @@ impl House {
         let tls = open_tls(config, &addresses)?;
         let spki = tls.as_ref().and_then(|t| t.spki.clone());
         let base_url = base_url(config, local, &addresses);
+        let metrics = config.metrics.map(metrics::bind).transpose().map_err(io("metrics"))?;
         let (event_sender, events) = mpsc::channel(EVENTS);
         let names = Arc::new(names::Names::default());
         let root = recordings_folder(&config.data);
@@ -121,7 +123,13 @@ impl House {
         tokio::spawn(reread(root.clone(), signaling.clone()));
         let floor = orders::Floor::new(workers.clone(), recorder.clone(), root, names);
         let floor = tokio::spawn(floor.run(order_queue));
-        Ok(Self { signaling, base_url, spki, workers, floor, recorder, listener, tls, tcp_port, events })
+        Ok(Self { signaling, base_url, spki, workers, floor, recorder, listener, tls, tcp_port, metrics, events })
+    }
+
+    /// Where the figures are told, if anywhere.
+    pub fn metrics_url(&self) -> Option<String> {
+        let at = self.metrics.as_ref()?.local_addr().ok()?;
+        Some(format!("http://{at}/metrics"))
     }
 
     /// Serves until `stop` comes, then closes recordings cleanly.
@@ -139,10 +147,19 @@ impl House {
                 _ => std::future::pending().await,
             }
         };
+        let figures = self.workers.iter().map(|w| w.figures.clone()).collect();
+        let figures = async move {
+            match self.metrics.map(tokio::net::TcpListener::from_std) {
+                // It ends only when the process does.
+                Some(Ok(listener)) => drop(metrics::serve(listener, figures).await),
+                _ => std::future::pending().await,
+            }
+        };
         let mut signaling = tokio::spawn(pump);
         tokio::select! {
             () = http => {}
             () = ice => {}
+            () = figures => {}
             _ = &mut signaling => {}
             () = stop => {}
         }

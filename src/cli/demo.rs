@@ -65,8 +65,17 @@ pub(super) async fn run(arguments: Arguments) -> Outcome {
     let listen = SocketAddr::new(ip, free_port(ip, arguments.port)?);
     let admits_before_s = arguments.admits_before;
     let lesson = LessonTimes { opens_before_s: TIMES.opens_before_s.max(admits_before_s), admits_before_s, ..TIMES };
-    let config =
-        Config { listen, data, udp_port: 0, tcp_port: 0, plain_http: true, lesson, ..Config::default() }.checked()?;
+    let config = Config {
+        listen,
+        data,
+        udp_port: 0,
+        tcp_port: 0,
+        plain_http: true,
+        lesson,
+        metrics: Some(SocketAddr::new(ip, 0)),
+        ..Config::default()
+    }
+    .checked()?;
     let signaling = tongke_signaling::Config {
         demo: Some(DemoFacts { base_url: format!("http://{listen}") }),
         ..super::serve::signaling(&config)
@@ -74,6 +83,7 @@ pub(super) async fn run(arguments: Arguments) -> Outcome {
     let house = House::open(&config, signaling).await?;
     let wish = Wish { minutes: arguments.minutes, starts_in_s: arguments.starts_in, lessons: arguments.lessons };
     let told = district::open(&house.signaling, &house.base_url, &wish).await?;
+    let told = Told { metrics: house.metrics_url(), ..told };
     let (signaling, base_url) = (house.signaling.clone(), house.base_url.clone());
     let served = house.serve(stopped());
     tokio::pin!(served);

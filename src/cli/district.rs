@@ -26,6 +26,9 @@ pub(super) struct Told {
     pub(super) displays: Vec<Display>,
     pub(super) lessons: Vec<Lesson>,
     pub(super) pid: u32,
+    /// Where the media workers' figures are.
+    #[serde(default)]
+    pub(super) metrics: Option<String>,
 }
 
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -124,7 +127,7 @@ async fn make(signaling: &Signaling, wish: &Wish) -> Result<Told, Box<dyn std::e
     for number in 1..wish.lessons {
         lessons.push(more(signaling, urban, number, starts_ms, ends_ms).await?);
     }
-    Ok(Told { base_url: String::new(), admin, teacher, displays, lessons, pid: 0 })
+    Ok(Told { base_url: String::new(), admin, teacher, displays, lessons, pid: 0, metrics: None })
 }
 
 /// What the start page shows.

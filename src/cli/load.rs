@@ -55,6 +55,12 @@ pub(super) struct Arguments {
     /// Finds the most lessons that are carried with less than 0.1 % lost and p99 below 50 ms.
     #[arg(long)]
     find_limit: bool,
+    /// Where a Tongke tells its figures (its setting `metrics`), to count system calls; a demo's is known.
+    #[arg(long)]
+    metrics: Option<String>,
+    /// Keeps this tool's core busy, so that the server is not charged for waking it.
+    #[arg(long)]
+    spin: bool,
     /// The server's process, to measure its CPU and memory.
     #[arg(long)]
     pid: Option<u32>,
@@ -96,6 +102,8 @@ impl Arguments {
             rates: Rates { kilobits: self.kilobits, paced: self.paced },
             ramp,
             pid: self.pid,
+            metrics: self.metrics.clone().or_else(|| self.demo.as_deref().and_then(load::metrics_of_demo)),
+            spin: self.spin,
         })
     }
 }

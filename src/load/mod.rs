@@ -29,12 +29,14 @@ use crate::peer::{Client, OfferLine, Received};
 
 pub use limit::{Trial, find_limit};
 pub use report::Report;
-pub use target::{SignIn, Target, by_number, from_demo, from_tongke};
+pub use target::{SignIn, Target, by_number, from_demo, from_tongke, metrics_of_demo};
 
 /// A session must connect within this time.
 const CONNECT_LIMIT: Duration = Duration::from_secs(10);
 /// After the last join media flows so long before it is counted.
 const SETTLE: Duration = Duration::from_secs(2);
+/// Sessions ended at the same time.
+const ENDINGS: usize = 16;
 /// Retransmissions of the last moment are waited for so long.
 const LAST_REPAIRS: Duration = Duration::from_millis(500);
 
@@ -53,6 +55,10 @@ pub struct Plan {
     pub ramp: Duration,
     /// Process whose CPU is measured.
     pub pid: Option<u32>,
+    /// Where a Tongke tells its figures.
+    pub metrics: Option<String>,
+    /// Never sleep, so that nobody is charged for waking this tool.
+    pub spin: bool,
 }
 
 /// What a publisher sends besides 50 sound packets a second.
@@ -114,6 +120,7 @@ pub enum LoadError {
 pub async fn run(plan: &Plan) -> Result<Report, LoadError> {
     let shared = Rc::new(Shared::new()?);
     let mut report = Report::default();
+    let spinner = plan.spin.then(|| tokio::task::spawn_local(spin()));
     let publishers = publish_all(plan, &shared, &mut report).await?;
     let delays = Rc::new(RefCell::new(report::Delays::default()));
     let viewers = view_all(plan, &shared, &publishers, &delays);
@@ -122,6 +129,7 @@ pub async fn run(plan: &Plan) -> Result<Report, LoadError> {
     tokio::time::sleep(SETTLE).await;
     viewers.iter().for_each(|(_, f)| f.borrow_mut().begin());
     let own = Some(std::process::id());
+    let calls_before = report::calls_of(plan.metrics.as_deref()).await;
     let (before, own_before) = (report::cpu_of(plan.pid), report::cpu_of(own));
     let begun = clock::now();
     delays.borrow_mut().begin(begun.saturating_duration_since(shared.zero));
@@ -129,6 +137,7 @@ pub async fn run(plan: &Plan) -> Result<Report, LoadError> {
     report.seconds = clock::now().saturating_duration_since(begun).as_secs_f64();
     report.packets = viewers.iter().map(|(_, f)| f.borrow().received()).sum();
     report.note_cpu(before, report::cpu_of(plan.pid), own_before, report::cpu_of(own));
+    report.note_calls(calls_before, report::calls_of(plan.metrics.as_deref()).await);
     report.server_memory_kib = plan.pid.and_then(report::memory_kib);
     viewers.iter().for_each(|(_, f)| f.borrow_mut().end());
     tokio::time::sleep(LAST_REPAIRS).await;
@@ -137,8 +146,34 @@ pub async fn run(plan: &Plan) -> Result<Report, LoadError> {
         report.add(&figures.borrow());
     }
     publishers.into_iter().flatten().for_each(|p| p.abort());
+    spinner.inspect(tokio::task::JoinHandle::abort);
+    end_all(&shared).await;
     report.finish(&delays.borrow());
     Ok(report)
+}
+
+/// Ends all sessions, so that the server is not busy with who has gone when the next run begins.
+async fn end_all(shared: &Shared) {
+    let resources = shared.resources.take();
+    let share = resources.len().div_ceil(ENDINGS).max(1);
+    let ended: Vec<_> = resources
+        .chunks(share)
+        .map(|some| {
+            let some = some.to_vec();
+            tokio::task::spawn_blocking(move || some.iter().for_each(target::Resource::end))
+        })
+        .collect();
+    for one in ended {
+        // A thread that failed leaves sessions that the server ends itself.
+        let _ = one.await;
+    }
+}
+
+/// Keeps the thread from sleeping.
+async fn spin() {
+    loop {
+        tokio::task::yield_now().await;
+    }
 }
 
 type Task = tokio::task::JoinHandle<()>;
@@ -209,6 +244,8 @@ struct Shared {
     identity: ClientIdentity,
     rng: RefCell<StdRng>,
     zero: Instant,
+    /// What is to be ended when the run is over.
+    resources: RefCell<Vec<target::Resource>>,
 }
 
 impl Shared {
@@ -217,7 +254,13 @@ impl Shared {
         let identity = ClientIdentity::generate(Profile::AeadAes128Gcm, provider)
             .ok_or_else(|| LoadError::NotConnected("the load tool's own certificate".to_owned()))?;
         let rng = RefCell::new(StdRng::from_seed(rand::random()));
-        Ok(Self { buffers: RefCell::new(Buffers::default()), identity, rng, zero: clock::now() })
+        Ok(Self {
+            buffers: RefCell::new(Buffers::default()),
+            identity,
+            rng,
+            zero: clock::now(),
+            resources: RefCell::default(),
+        })
     }
 }
 
@@ -270,7 +313,8 @@ async fn connect(shared: &Rc<Shared>, url: &str, token: &str, lines: Vec<OfferLi
     let (address, bearer) = (url.to_owned(), token.to_owned());
     let fail = |why: String| LoadError::Refused { url: url.to_owned(), status: None, why };
     let posted = tokio::task::spawn_blocking(move || target::post(&address, &bearer, &offer)).await;
-    let answer = posted.map_err(|e| fail(e.to_string()))??;
+    let (answer, resource) = posted.map_err(|e| fail(e.to_string()))??;
+    shared.resources.borrow_mut().extend(resource);
     client.handle_answer(clock::now(), &answer);
     let server = client.server();
     if server.port() == 0 {

@@ -91,6 +91,8 @@ pub struct Report {
     pub server_cpu_us_per_packet: Option<f64>,
     /// Of it in the server's own code, µs.
     pub server_user_us_per_packet: Option<f64>,
+    /// System calls of the server's media workers for each packet the viewers got; only a Tongke tells them.
+    pub server_calls_per_packet: Option<f64>,
     /// Resident memory of the server, KiB.
     pub server_memory_kib: Option<u64>,
     /// CPU of this tool, s.
@@ -134,6 +136,12 @@ impl Report {
         }
         if let (Some(before), Some(after)) = (own_before, own_after) {
             self.own_cpu_s = after.user + after.system - before.user - before.system;
+        }
+    }
+
+    pub(super) fn note_calls(&mut self, before: Option<u64>, after: Option<u64>) {
+        if let (Some(before), Some(after)) = (before, after) {
+            self.server_calls_per_packet = Some((after - before) as f64 / self.packets.max(1) as f64);
         }
     }
 
@@ -212,6 +220,9 @@ impl fmt::Display for Report {
                 "server {cpu:.2} s CPU, {each:.2} µs per forwarded packet, of it {user:.2} µs its own code, {memory} MiB"
             )?;
         }
+        if let Some(calls) = self.server_calls_per_packet {
+            writeln!(f, "{calls:.3} system calls per forwarded packet")?;
+        }
         write!(f, "this tool {:.2} s CPU", self.own_cpu_s)
     }
 }
@@ -229,6 +240,16 @@ pub(super) fn cpu_of(pid: Option<u32>) -> Option<Cpu> {
     let fields: Vec<&str> = stat.rsplit_once(')')?.1.split_whitespace().collect();
     let ticks = |n: usize| Some(fields.get(n)?.parse::<f64>().ok()? / TICKS);
     Some(Cpu { user: ticks(11)?, system: ticks(12)? })
+}
+
+/// System calls of all media workers so far: sends, receives, and one wait for each turn of their loops.
+pub(super) async fn calls_of(metrics: Option<&str>) -> Option<u64> {
+    let url = metrics?.to_owned();
+    let asked = tokio::task::spawn_blocking(move || ureq::get(&url).call().ok()?.body_mut().read_to_string().ok());
+    let text = asked.await.ok()??;
+    let counted = ["tongke_send_calls_total{", "tongke_receive_calls_total{", "tongke_turns_total{"];
+    let lines = text.lines().filter(|line| counted.iter().any(|name| line.starts_with(name)));
+    Some(lines.filter_map(|line| line.rsplit_once(' ')?.1.parse::<u64>().ok()).sum())
 }
 
 /// Resident memory of a process.

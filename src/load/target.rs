@@ -21,6 +21,15 @@ pub struct Target {
     pub token: String,
 }
 
+/// Where a demo tells its figures (the line of `tongke demo --json`).
+pub fn metrics_of_demo(path: &Path) -> Option<String> {
+    #[derive(Deserialize)]
+    struct Demo {
+        metrics: Option<String>,
+    }
+    serde_json::from_str::<Demo>(&std::fs::read_to_string(path).ok()?).ok()?.metrics
+}
+
 /// Reads the lessons of `tongke demo --json` (its line, or only its `lessons` list).
 pub fn from_demo(path: &Path) -> Result<Vec<Target>, LoadError> {
     #[derive(Deserialize)]
@@ -125,11 +134,39 @@ fn refused(url: &str, cause: &ureq::Error) -> LoadError {
 }
 
 /// Posts an offer; gives the answer.
-pub(super) fn post(url: &str, token: &str, offer: &str) -> Result<String, LoadError> {
-    ureq::post(url)
+pub(super) fn post(url: &str, token: &str, offer: &str) -> Result<(String, Option<Resource>), LoadError> {
+    let fail = |e: ureq::Error| refused(url, &e);
+    let mut answer = ureq::post(url)
         .header("authorization", format!("Bearer {token}"))
         .content_type("application/sdp")
         .send(offer)
-        .and_then(|mut r| r.body_mut().read_to_string())
-        .map_err(|e| refused(url, &e))
+        .map_err(fail)?;
+    let location = answer.headers().get("location").and_then(|l| l.to_str().ok());
+    let resource = location.map(|l| Resource { url: absolute(url, l), token: token.to_owned() });
+    Ok((answer.body_mut().read_to_string().map_err(fail)?, resource))
+}
+
+/// A session as the server knows it; `DELETE` ends it (RFC 9725 §4.2).
+#[derive(Clone, Debug)]
+pub(super) struct Resource {
+    url: String,
+    token: String,
+}
+
+impl Resource {
+    /// Ends the session; a server that does not know it any more has ended it already.
+    pub(super) fn end(&self) {
+        let _ = ureq::delete(&self.url).header("authorization", format!("Bearer {}", self.token)).call();
+    }
+}
+
+/// A `Location` is relative to the address that was posted to (RFC 9110 §10.2.2); paths from the root are what servers
+/// answer.
+fn absolute(url: &str, location: &str) -> String {
+    if location.contains("://") {
+        return location.to_owned();
+    }
+    let host = url.find("://").map_or(0, |at| at + 3);
+    let root = url[host..].find('/').map_or(url.len(), |at| host + at);
+    format!("{}{location}", &url[..root])
 }

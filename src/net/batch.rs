@@ -50,7 +50,18 @@ pub struct Sender {
     runs: MultiHeaders<SockaddrStorage>,
     cursors: Vec<Cursor>,
     gso: bool,
-    /// Datagrams the kernel would not take.
+    /// Figures.
+    pub sent: Sent,
+}
+
+/// What was sent since the beginning.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct Sent {
+    /// System calls.
+    pub calls: u64,
+    /// Datagrams handed to the kernel.
+    pub datagrams: u64,
+    /// Of them those the kernel would not take.
     pub drops: u64,
 }
 
@@ -63,7 +74,7 @@ impl Sender {
             runs: MultiHeaders::preallocate(MESSAGES, Some(cmsg_space!(u16))),
             cursors: Vec::new(),
             gso,
-            drops: 0,
+            sent: Sent::default(),
         }
     }
 
@@ -96,6 +107,7 @@ impl Sender {
             *cursor = Cursor { datagram: cursor.datagram + run.count, byte: cursor.byte + run.bytes };
             more |= cursor.datagram < lane.lengths.len();
             let is_run = run.count > 1;
+            self.sent.datagrams += run.count as u64;
             let batch = if is_run { &mut runs } else { &mut singles };
             if batch.contents.is_full() || is_run && segment != run.size {
                 self.flush(batch, segment, is_run);
@@ -136,12 +148,12 @@ impl Sender {
                 }
                 Err(Errno::EAGAIN | Errno::ENOBUFS) => {
                     // UDP may lose; the receiver asks again. Waiting here would hold up every other receiver.
-                    self.drops += counts.iter().sum::<usize>() as u64;
+                    self.sent.drops += counts.iter().sum::<usize>() as u64;
                     from = batch.contents.len();
                 }
                 Err(_) => {
                     // One destination cannot be reached; the others can.
-                    self.drops += counts.first().copied().unwrap_or(0) as u64;
+                    self.sent.drops += counts.first().copied().unwrap_or(0) as u64;
                     from += 1;
                 }
             }
@@ -158,6 +170,7 @@ impl Sender {
         segment: Option<u16>,
     ) -> nix::Result<usize> {
         let (fd, flags) = (self.socket.as_raw_fd(), MsgFlags::MSG_DONTWAIT);
+        self.sent.calls += 1;
         let results = match &segment {
             Some(size) => {
                 sendmmsg(fd, &mut self.runs, contents, addresses, [ControlMessage::UdpGsoSegments(size)], flags)
@@ -175,7 +188,8 @@ impl Sender {
                 let plain = &mut self.plain;
                 let sent =
                     sendmmsg(self.socket.as_raw_fd(), plain, &one, [*address], [], MsgFlags::MSG_DONTWAIT).is_ok();
-                self.drops += u64::from(!sent);
+                self.sent.calls += 1;
+                self.sent.drops += u64::from(!sent);
             }
         }
     }

@@ -12,8 +12,8 @@ const WAIT: Duration = Duration::from_millis(2);
 const BUSY: u64 = 10_000;
 /// The rate is counted over this time.
 const WINDOW: Duration = Duration::from_millis(100);
-/// So many datagrams fill the system calls well enough; more would only delay them.
-const ENOUGH: usize = 512;
+/// So many datagrams fill a system call; more would only delay them.
+const ENOUGH: usize = 64;
 
 /// See the module.
 #[derive(Debug, Default)]

@@ -1,14 +1,14 @@
 //! Drivers of the media core: sockets, threads, the clock. No rule about who gets what lives here.
 //!
 //! Reading order: [`worker`] (one thread, one core, one [`crate::media::Sfu`]), [`gather`] (when to send),
-//! [`udp`], [`batch`], [`tcp`], [`http`], [`tls`],
-//! [`clock`].
+//! [`udp`], [`batch`], [`tcp`], [`http`], [`tls`], [`metrics`], [`clock`].
 
 pub mod batch;
 pub mod busy;
 pub mod clock;
 pub mod gather;
 pub mod http;
+pub mod metrics;
 pub mod tcp;
 pub mod tls;
 pub mod udp;

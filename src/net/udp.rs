@@ -6,7 +6,7 @@ use std::net::{SocketAddr, UdpSocket};
 use quinn_udp::{RecvMeta, UdpSockRef, UdpSocketState};
 use tokio::io::Interest;
 
-use super::batch::Sender;
+use super::batch::{Sender, Sent};
 use crate::media::outbox::Lane;
 
 /// Datagrams (or GRO runs) taken in one system call.
@@ -33,6 +33,10 @@ pub struct Udp {
     socket: tokio::net::UdpSocket,
     state: UdpSocketState,
     sender: Sender,
+    /// System calls that received.
+    pub receives: u64,
+    /// Datagrams received.
+    pub received: u64,
 }
 
 impl Udp {
@@ -44,7 +48,7 @@ impl Udp {
         let _ = state.set_recv_buffer_size(UdpSockRef::from(&socket), KERNEL_BUFFER);
         let _ = state.set_send_buffer_size(UdpSockRef::from(&socket), KERNEL_BUFFER);
         let sender = Sender::new(socket.try_clone()?, state.max_gso_segments() > 1);
-        Ok(Self { socket: tokio::net::UdpSocket::from_std(socket)?, state, sender })
+        Ok(Self { socket: tokio::net::UdpSocket::from_std(socket)?, state, sender, receives: 0, received: 0 })
     }
 
     /// Waits until datagrams are there.
@@ -52,24 +56,29 @@ impl Udp {
         self.socket.readable().await
     }
 
-    /// Hands each datagram that is there to `take`; false when there was none. At most one batch, so that commands
+    /// Hands each datagram that is there to `take`; false when no more is there. At most one batch, so that commands
     /// and timers get their turn.
-    pub fn receive(&self, room: &mut Buffers, mut take: impl FnMut(SocketAddr, &mut [u8])) -> bool {
-        let Self { socket, state, .. } = self;
+    pub fn receive(&mut self, room: &mut Buffers, mut take: impl FnMut(SocketAddr, &mut [u8])) -> bool {
+        let (socket, state) = (&self.socket, &self.state);
         let Buffers { buffers, metas } = room;
+        let mut count = 0;
         let received = socket.try_io(Interest::READABLE, || {
             let mut slices = buffers.each_mut().map(|b| IoSliceMut::new(b));
-            state.recv(UdpSockRef::from(socket), &mut slices, metas)
+            count = state.recv(UdpSockRef::from(socket), &mut slices, metas)?;
+            // A batch that is not full emptied the socket: what comes later wakes us anew (epoll is edge-triggered),
+            // so the call that would only say so is saved.
+            if count < BATCH { Err(io::ErrorKind::WouldBlock.into()) } else { Ok(()) }
         });
-        let Ok(count) = received else { return false };
+        self.receives += 1;
         for (buffer, meta) in buffers.iter_mut().zip(metas.iter()).take(count) {
             let stride = meta.stride.max(1);
             let Some(run) = buffer.get_mut(..meta.len) else { continue };
             for datagram in run.chunks_mut(stride) {
+                self.received += 1;
                 take(meta.addr, datagram);
             }
         }
-        count > 0
+        received.is_ok()
     }
 
     /// Sends all lanes of the worker's UDP socket.
@@ -77,8 +86,8 @@ impl Udp {
         self.sender.send(lanes);
     }
 
-    /// Datagrams the kernel would not take.
-    pub fn send_drops(&self) -> u64 {
-        self.sender.drops
+    /// What was sent, in how many system calls, and what the kernel would not take.
+    pub fn sent(&self) -> Sent {
+        self.sender.sent
     }
 }

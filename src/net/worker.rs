@@ -4,7 +4,7 @@
 use std::io;
 use std::net::UdpSocket;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::Ordering;
 use std::thread;
 use std::time::Instant;
 
@@ -15,6 +15,7 @@ use tracing::{error, warn};
 use super::busy::{Busy, thread_cpu};
 use super::clock;
 use super::gather::Gather;
+use super::metrics::WorkerFigures;
 use super::tcp::{Adopted, Connections, TcpEvent};
 use super::udp::{Buffers, Udp};
 use crate::media::outbox::{Local, Outbox, Path, RecordBatch};
@@ -29,19 +30,6 @@ const BATCHES_A_TURN: usize = 8;
 
 /// Takes a turn's packets for the recorder and leaves an empty batch in its place. Must not block.
 pub type RecordSink = Box<dyn FnMut(&mut RecordBatch) + Send>;
-
-/// Figures of a worker, for the metrics.
-#[derive(Debug, Default)]
-pub struct WorkerFigures {
-    /// Events lost because signaling did not keep up.
-    pub events_lost: AtomicU64,
-    /// Datagrams the kernel would not take.
-    pub send_drops: AtomicU64,
-    /// Datagrams from nobody's address.
-    pub strangers: AtomicU64,
-    /// Sessions held.
-    pub sessions: AtomicU64,
-}
 
 /// The ends by which others reach a worker. Dropping all of them ends it.
 #[derive(Clone)]
@@ -85,6 +73,7 @@ pub fn spawn(
                 events,
                 record,
                 figures: shared,
+                turns: 0,
             };
             driver.run(command_queue, adoptions, tcp_events).await
         });
@@ -106,6 +95,7 @@ struct Driver {
     events: mpsc::Sender<Event>,
     record: RecordSink,
     figures: Arc<WorkerFigures>,
+    turns: u64,
 }
 
 impl Driver {
@@ -152,6 +142,7 @@ impl Driver {
             if self.busy.is_due(now) {
                 let full = self.busy.note(now, thread_cpu());
                 self.sfu.set_full(full);
+                self.figures.full.store(u64::from(full), Ordering::Relaxed);
             }
         }
     }
@@ -201,8 +192,23 @@ impl Driver {
                 self.figures.events_lost.fetch_add(1, Ordering::Relaxed);
             }
         }
-        self.figures.send_drops.store(self.udp.send_drops(), Ordering::Relaxed);
-        self.figures.strangers.store(self.sfu.drops.strangers, Ordering::Relaxed);
-        self.figures.sessions.store(self.sfu.session_count() as u64, Ordering::Relaxed);
+        self.turns += 1;
+        self.tell_figures();
+    }
+
+    fn tell_figures(&self) {
+        let (figures, sent) = (&self.figures, self.udp.sent());
+        for (place, value) in [
+            (&figures.send_drops, sent.drops),
+            (&figures.datagrams_sent, sent.datagrams),
+            (&figures.send_calls, sent.calls),
+            (&figures.datagrams_received, self.udp.received),
+            (&figures.receive_calls, self.udp.receives),
+            (&figures.turns, self.turns),
+            (&figures.strangers, self.sfu.drops.strangers),
+            (&figures.sessions, self.sfu.session_count() as u64),
+        ] {
+            place.store(value, Ordering::Relaxed);
+        }
     }
 }

@@ -105,21 +105,22 @@ export function asAnswer(offer, other, setup) {
   return (head.replace(/^a=group:BUNDLE.*$/m, group) + placed.join('')).replace(/^a=setup:.*$/gm, `a=setup:${setup}`);
 }
 
-/** `publishers`: who publishes in each room; a new one takes the place of one whose load has ended. */
+/** `publishers`: who publishes in each room. */
 async function publish(base, room, offer, publishers) {
-  await publishers.get(room)?.end();
   const janus = await handle(base);
-  publishers.set(room, janus);
-  const body = { request: 'joinandconfigure', ptype: 'publisher', room, id: 1, audiocodec: 'opus', videocodec: 'h264' };
-  return (await janus.ask(body, { type: 'offer', sdp: offer })).jsep.sdp;
+  // Janus chooses the number: it forgets an old publisher's only some time after its session.
+  const body = { request: 'joinandconfigure', ptype: 'publisher', room, audiocodec: 'opus', videocodec: 'h264' };
+  const said = await janus.ask(body, { type: 'offer', sdp: offer });
+  publishers.set(room, said.id);
+  return { janus, answer: said.jsep.sdp };
 }
 
-async function subscribe(base, room, offer) {
+async function subscribe(base, room, offer, publishers) {
   const janus = await handle(base);
-  const attached = await janus.ask({ request: 'join', ptype: 'subscriber', room, streams: [{ feed: 1 }] });
+  const attached = await janus.ask({ request: 'join', ptype: 'subscriber', room, streams: [{ feed: publishers.get(room) }] });
   const theirs = attached.jsep.sdp;
   await janus.ask({ request: 'start', room }, { type: 'answer', sdp: asAnswer(offer, theirs, 'active') });
-  return asAnswer(theirs, offer, 'passive');
+  return { janus, answer: asAnswer(theirs, offer, 'passive') };
 }
 
 /** Starts Janus and the endpoint; `ports` are the endpoint's and Janus's own. */
@@ -138,14 +139,23 @@ export async function startJanus({ rooms, address, ports: [port, own], command =
     await new Promise((done) => setTimeout(done, 100));
   }
   const publishers = new Map();
+  const sessions = new Map();
   const server = createServer((request, response) => {
     let offer = '';
     request.on('data', (bytes) => { offer += bytes; });
     request.on('end', async () => {
       try {
-        const [, what, number] = request.url.split('/');
-        const answer = await (what === 'whip' ? publish : subscribe)(base, Number(number) + 1, offer, publishers);
-        response.writeHead(201, { 'content-type': 'application/sdp', location: request.url }).end(answer);
+        const [, what, number, session] = request.url.split('/');
+        if (request.method === 'DELETE') {
+          await sessions.get(session)?.end();
+          sessions.delete(session);
+          response.writeHead(204).end();
+          return;
+        }
+        const { janus, answer } = await (what === 'whip' ? publish : subscribe)(base, Number(number) + 1, offer, publishers);
+        const id = String(sessions.size) + Date.now();
+        sessions.set(id, janus);
+        response.writeHead(201, { 'content-type': 'application/sdp', location: `/${what}/${number}/${id}` }).end(answer);
       } catch (error) {
         response.writeHead(500).end(`${error.message}\n${said}`);
       }

@@ -1,10 +1,12 @@
 // The same load on Tongke and on Janus (Debian's package) in turn, in one run; prints medians and their ratio.
 //
 //   node tests/peers/run.mjs                     CPU per forwarded packet, 10 × 10 and 1 × 100, bursts and paced
-//   node tests/peers/run.mjs --limit             also the most that each carries on one core (minutes)
+//   node tests/peers/run.mjs --limit             also the most that each carries on one core, and the delay at half of
+//                                                that (minutes; with --runs 0 only these)
 //   node tests/peers/run.mjs --runs 5 --seconds 8 --tongke target/release/tongke
 //
-// Needs root, iproute2, util-linux and the Debian package `janus`. Server and load have a core each and
+// Needs root, iproute2, util-linux and the Debian package `janus`. Server and load have a core each (the load
+// spins on its own, so that no server is charged for waking it) and
 // sit in a network namespace of their own, because Janus gathers no loopback candidate: it is reached at an address of
 // a veth pair, which the kernel delivers over loopback as it does Tongke's.
 import { execFileSync, spawn, spawnSync } from 'node:child_process';
@@ -87,7 +89,7 @@ const SERVERS = {
 };
 
 async function load(server, args) {
-  const child = spawn('taskset', ['-c', '1', TONGKE, 'load', '--json', '--pid', String(server.pid), ...server.where, ...args], {
+  const child = spawn('taskset', ['-c', '1', TONGKE, 'load', '--json', '--spin', '--pid', String(server.pid), ...server.where, ...args], {
     stdio: ['ignore', 'pipe', 'pipe'],
   });
   let out = '';
@@ -102,8 +104,8 @@ async function load(server, args) {
 const median = (values) => [...values].sort((a, b) => a - b)[values.length >> 1];
 
 async function cpu() {
-  console.log('| shape | server | µs a packet | own code | delay p50 / p99, ms | lost | against Janus |');
-  console.log('|---|---|---|---|---|---|---|');
+  console.log('| shape | server | µs a packet | own code | system calls | delay p50 / p99, ms | lost | against Janus |');
+  console.log('|---|---|---|---|---|---|---|---|');
   for (const [lessons, receivers] of SHAPES) {
     for (const paced of [false, true]) {
       const args = ['--lessons', String(lessons), '--receivers', String(receivers), ...(paced ? ['--paced'] : [])];
@@ -123,6 +125,7 @@ async function cpu() {
         const each = of(name, 'server_cpu_us_per_packet');
         console.log(`| ${lessons} × ${receivers}${paced ? ' paced' : ''} | ${name} | ${each.toFixed(2)} | ` +
           `${of(name, 'server_user_us_per_packet').toFixed(2)} | ` +
+          `${of(name, 'server_calls_per_packet')?.toFixed(3) ?? ''} | ` +
           `${of(name, 'delay_p50_ms').toFixed(2)} / ${of(name, 'delay_p99_ms').toFixed(2)} | ` +
           `${seen[name].reduce((all, report) => all + report.lost, 0)} | ` +
           `${(each / of('janus', 'server_cpu_us_per_packet')).toFixed(3)} |`);
@@ -131,16 +134,20 @@ async function cpu() {
   }
 }
 
+/** The most that each carries, and how late packets are at half of that. */
 async function limits() {
-  console.log('\n| most on one core, loss < 0.1 %, p99 < 50 ms | server | packets/s | lessons × 10 |\n|---|---|---|---|');
+  console.log('\n| most on one core, loss < 0.1 %, p99 < 50 ms | server | packets/s | lessons × 10 | at half: delay p50 / p99, ms | lost |');
+  console.log('|---|---|---|---|---|---|');
   for (const paced of [false, true]) {
+    const pace = paced ? ['--paced'] : [];
     for (const name of ['janus', 'tongke']) {
       const server = await SERVERS[name]({ rooms: LIMIT_LESSONS });
       try {
-        const best = await load(server, ['--lessons', String(LIMIT_LESSONS), '--receivers', '10', '--seconds', '5', '--find-limit',
-          ...(paced ? ['--paced'] : [])]);
-        const rate = best.report.packets / best.report.seconds;
-        console.log(`| ${paced ? 'paced' : 'bursts'} | ${name} | ${Math.round(rate)} | ${best.lessons} |`);
+        const shape = (lessons) => ['--lessons', String(lessons), '--receivers', '10', '--seconds', '5', ...pace];
+        const best = await load(server, [...shape(LIMIT_LESSONS), '--find-limit']);
+        const half = await load(server, shape(Math.max(best.lessons >> 1, 1)));
+        console.log(`| ${paced ? 'paced' : 'bursts'} | ${name} | ${Math.round(best.report.packets / best.report.seconds)} | ` +
+          `${best.lessons} | ${half.delay_p50_ms.toFixed(2)} / ${half.delay_p99_ms.toFixed(2)} | ${half.lost} |`);
       } finally {
         await server.stop();
       }
@@ -150,5 +157,5 @@ async function limits() {
 
 if (process.env.TONGKE_PEERS_INSIDE !== '1') process.exit(inNamespace());
 console.log(`${cpus()[0].model}, ${cpus().length} cores; ${runs} runs of ${options.seconds} s each, medians\n`);
-await cpu();
+if (runs > 0) await cpu();
 if (options.limit) await limits();

@@ -1,0 +1,136 @@
+//! Figures of the media workers for the operator's monitoring, in OpenMetrics text, on a loopback address of their own.
+//!
+//! Workers write plain atomic numbers; they are read when somebody asks and cost nothing in between.
+
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use axum::Router;
+use axum::extract::State;
+use axum::http::header::CONTENT_TYPE;
+use axum::response::IntoResponse;
+use axum::routing::get;
+use prometheus_client::collector::Collector;
+use prometheus_client::encoding::text::encode;
+use prometheus_client::encoding::{DescriptorEncoder, EncodeMetric};
+use prometheus_client::metrics::MetricType;
+use prometheus_client::metrics::counter::ConstCounter;
+use prometheus_client::metrics::gauge::ConstGauge;
+use prometheus_client::registry::Registry;
+use tokio::net::TcpListener;
+
+/// The media type of OpenMetrics 1.0.
+const OPEN_METRICS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
+
+/// Figures of one worker, all since its start.
+#[derive(Debug, Default)]
+pub struct WorkerFigures {
+    /// Events lost because signaling did not keep up.
+    pub events_lost: AtomicU64,
+    /// Datagrams the kernel would not take.
+    pub send_drops: AtomicU64,
+    /// Datagrams handed to the kernel.
+    pub datagrams_sent: AtomicU64,
+    /// Datagrams that came.
+    pub datagrams_received: AtomicU64,
+    /// System calls that sent.
+    pub send_calls: AtomicU64,
+    /// System calls that received.
+    pub receive_calls: AtomicU64,
+    /// Turns of the worker's loop; before each it waits once (`epoll_wait`).
+    pub turns: AtomicU64,
+    /// Datagrams from nobody's address.
+    pub strangers: AtomicU64,
+    /// Sessions held now.
+    pub sessions: AtomicU64,
+    /// 1 while newcomers are refused because the core is used up.
+    pub full: AtomicU64,
+}
+
+/// Reads the figures of all workers when asked.
+#[derive(Debug)]
+struct Workers(Vec<Arc<WorkerFigures>>);
+
+type Read = fn(&WorkerFigures) -> &AtomicU64;
+
+/// Name, meaning, what it counts. Counters get the suffix `_total`.
+const COUNTERS: [(&str, &str, Read); 8] = [
+    ("tongke_events_lost", "Facts lost because signaling did not keep up", |w| &w.events_lost),
+    ("tongke_send_drops", "Datagrams that the kernel would not take", |w| &w.send_drops),
+    ("tongke_datagrams_sent", "Datagrams handed to the kernel", |w| &w.datagrams_sent),
+    ("tongke_datagrams_received", "Datagrams that came", |w| &w.datagrams_received),
+    ("tongke_send_calls", "System calls that sent datagrams", |w| &w.send_calls),
+    ("tongke_receive_calls", "System calls that received datagrams", |w| &w.receive_calls),
+    ("tongke_turns", "Turns of a worker's loop; before each it waits once", |w| &w.turns),
+    ("tongke_strangers", "Datagrams from addresses that no session owns", |w| &w.strangers),
+];
+const GAUGES: [(&str, &str, Read); 2] = [
+    ("tongke_sessions", "Sessions held", |w| &w.sessions),
+    ("tongke_worker_full", "1 while newcomers are refused because the core is used up", |w| &w.full),
+];
+
+impl Collector for Workers {
+    fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> Result<(), std::fmt::Error> {
+        for (name, help, read) in COUNTERS {
+            let mut family = encoder.encode_descriptor(name, help, None, MetricType::Counter)?;
+            for (number, figures) in self.0.iter().enumerate() {
+                let value = ConstCounter::new(read(figures).load(Ordering::Relaxed));
+                value.encode(family.encode_family(&[("worker", number.to_string())])?)?;
+            }
+        }
+        for (name, help, read) in GAUGES {
+            let mut family = encoder.encode_descriptor(name, help, None, MetricType::Gauge)?;
+            for (number, figures) in self.0.iter().enumerate() {
+                let value = ConstGauge::new(i64::try_from(read(figures).load(Ordering::Relaxed)).unwrap_or(i64::MAX));
+                value.encode(family.encode_family(&[("worker", number.to_string())])?)?;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Answers `GET /metrics` for ever.
+pub async fn serve(listener: TcpListener, workers: Vec<Arc<WorkerFigures>>) -> io::Result<()> {
+    axum::serve(listener, router(workers)).await
+}
+
+fn router(workers: Vec<Arc<WorkerFigures>>) -> Router {
+    let mut registry = Registry::default();
+    registry.register_collector(Box::new(Workers(workers)));
+    Router::new().route("/metrics", get(answer)).with_state(Arc::new(registry))
+}
+
+async fn answer(State(registry): State<Arc<Registry>>) -> impl IntoResponse {
+    let mut text = String::new();
+    // Writing into a string does not fail.
+    let _ = encode(&mut text, &registry);
+    ([(CONTENT_TYPE, OPEN_METRICS)], text)
+}
+
+/// A bound listener for [`serve`].
+pub fn bind(address: SocketAddr) -> io::Result<std::net::TcpListener> {
+    let listener = std::net::TcpListener::bind(address)?;
+    listener.set_nonblocking(true)?;
+    Ok(listener)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_worker_tells_its_figures() {
+        let workers = vec![Arc::new(WorkerFigures::default()), Arc::new(WorkerFigures::default())];
+        workers[1].send_calls.store(7, Ordering::Relaxed);
+        workers[0].sessions.store(3, Ordering::Relaxed);
+        let mut registry = Registry::default();
+        registry.register_collector(Box::new(Workers(workers)));
+        let mut text = String::new();
+        encode(&mut text, &registry).expect("writes");
+        for line in ["tongke_send_calls_total{worker=\"1\"} 7", "tongke_sessions{worker=\"0\"} 3", "# EOF"] {
+            assert!(text.lines().any(|l| l == line), "{line} is missing in\n{text}");
+        }
+    }
+}
