@@ -3,7 +3,7 @@
 //!
 //! Reading order: [`sfu`] (the face), [`room`] (who sees whom), [`track`] and [`slot`] (a source; a receiver's m-line),
 //! [`peer`] (one client), then the mechanisms: [`sdp`], [`ice`], [`dtls`], [`srtp`], [`rtp`], [`rtcp`], [`receive`],
-//! [`ring`], [`twcc`], [`timeline`], [`keyframe`], [`outbox`].
+//! [`ring`], [`red`], [`twcc`], [`timeline`], [`keyframe`], [`outbox`].
 
 pub mod departures;
 pub mod dtls;
@@ -12,6 +12,7 @@ pub mod keyframe;
 pub mod outbox;
 pub mod peer;
 pub mod receive;
+pub mod red;
 pub mod ring;
 pub mod room;
 pub mod rtcp;

@@ -94,6 +94,11 @@ impl ReceiveStream {
         self.note_jitter(timestamp, now);
     }
 
+    /// True for a packet that is asked for.
+    pub fn is_missing(&self, sequence: u64) -> bool {
+        self.missing.iter().any(|m| m.sequence == sequence)
+    }
+
     /// A packet came late or as a retransmission.
     pub fn recovered(&mut self, sequence: u64) {
         self.missing.retain(|m| m.sequence != sequence);

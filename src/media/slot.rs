@@ -219,7 +219,8 @@ mod tests {
     }
 
     fn slot() -> SendSlot {
-        let codec = OfferedCodec { codec: Codec::H264, payload_type: 96, rtx: Some(97), fmtp: String::new() };
+        let codec =
+            OfferedCodec { codec: Codec::H264, payload_type: 96, rtx: Some(97), red: None, fmtp: String::new() };
         SendSlot::new(Slot::StageVideo, "5".to_owned(), 1, 2, vec![codec], 65_534)
     }
 

@@ -12,9 +12,10 @@ use rtc_stun::message::{BINDING_REQUEST, BINDING_SUCCESS, Message, Setter, Trans
 use rtc_stun::textattrs::TextAttribute;
 
 use super::handshake::{ClientIdentity, Handshake};
-use super::offer::{H264, H264_RTX, MID_ID, OPUS, OfferLine, TRANSPORT_CC_ID, write_offer};
+use super::offer::{H264, H264_RTX, MID_ID, OPUS, OfferLine, RED, TRANSPORT_CC_ID, write_offer};
 use crate::media::ice::{Check, Credentials};
 use crate::media::receive::ReceiveStream;
+use crate::media::red;
 use crate::media::ring::Ring;
 use crate::media::rtcp::{self, Report};
 use crate::media::rtp::{Header, write_header};
@@ -83,9 +84,25 @@ struct SendLine {
     next: u64,
     rtx_next: u64,
     ring: Ring,
+    /// From this packet on with redundancy.
+    red_from: u64,
     packets: u32,
     octets: u32,
     last_timestamp: u32,
+}
+
+impl SendLine {
+    fn sound_type(&self, index: u64) -> u8 {
+        if index < self.red_from { OPUS } else { RED }
+    }
+
+    fn write_payload(&self, out: &mut Vec<u8>, index: u64, timestamp: u32, payload: &[u8]) {
+        if index < self.red_from {
+            return out.extend_from_slice(payload);
+        }
+        let before = self.ring.find(index - 1).into_iter().map(|k| (k.timestamp, k.payload.as_slice()));
+        red::write(out, OPUS, timestamp, payload, before);
+    }
 }
 
 /// See the module.
@@ -113,8 +130,12 @@ pub struct Client {
     pub outgoing: Vec<Vec<u8>>,
     /// What happened.
     pub events: Vec<ClientEvent>,
-    /// Packets never recovered before they were given up.
+    /// Packets asked for, each time.
     pub nacks_sent: u64,
+    /// Packets sent again because the server asked.
+    pub repeats_sent: u64,
+    /// Lost packets whose sound came with a later one.
+    pub mended: u64,
 }
 
 /// What a controlling agent says in each check (RFC 8445 §7.1.1, §7.1.2): the pair is nominated at once.
@@ -142,6 +163,7 @@ impl Client {
                 next: 1 << 16 | u64::from(rng.random::<u16>()),
                 rtx_next: 1 << 16,
                 ring: Ring::new(KEPT),
+                red_from: u64::MAX,
                 packets: 0,
                 octets: 0,
                 last_timestamp: 0,
@@ -171,6 +193,8 @@ impl Client {
             outgoing: Vec::new(),
             events: Vec::new(),
             nacks_sent: 0,
+            repeats_sent: 0,
+            mended: 0,
         }
     }
 
@@ -296,7 +320,7 @@ impl Client {
     }
 
     /// Takes a datagram from the server; a packet is lent to `take` and not copied.
-    pub fn take_datagram(&mut self, now: Instant, datagram: &mut [u8], take: impl FnOnce(Received<'_>)) {
+    pub fn take_datagram(&mut self, now: Instant, datagram: &mut [u8], mut take: impl FnMut(Received<'_>)) {
         match datagram {
             [0..=3, ..] => {
                 let mut message = Message::new();
@@ -316,12 +340,12 @@ impl Client {
                 self.flush_handshake();
             }
             [128..=191, 192..=223, ..] => self.handle_rtcp(datagram),
-            [128..=191, ..] => self.handle_rtp(now, datagram, take),
+            [128..=191, ..] => self.handle_rtp(now, datagram, &mut take),
             _ => {}
         }
     }
 
-    fn handle_rtp(&mut self, now: Instant, datagram: &mut [u8], take: impl FnOnce(Received<'_>)) {
+    fn handle_rtp(&mut self, now: Instant, datagram: &mut [u8], take: &mut impl FnMut(Received<'_>)) {
         let Some((opener, _)) = self.keys.as_mut() else { return };
         let Some(header) = Header::parse(datagram) else { return };
         let is_repair = self.repairs.contains_key(&header.ssrc);
@@ -337,6 +361,26 @@ impl Client {
             self.heard = header.ssrc;
         }
         let mut payload = header.payload(packet);
+        if header.payload_type == RED {
+            let Some(blocks) = packet.get(payload.clone()).and_then(|p| red::parse(p, OPUS)) else { return };
+            let inside = |range: &std::ops::Range<usize>| payload.start + range.start..payload.start + range.end;
+            for block in blocks.older {
+                let Some(lost) = index.checked_sub(u64::from(block.back)).filter(|l| stream.is_missing(*l)) else {
+                    continue;
+                };
+                stream.recovered(lost);
+                self.mended += 1;
+                take(Received {
+                    ssrc: header.ssrc,
+                    sequence: lost as u16,
+                    timestamp: header.timestamp.wrapping_sub(block.offset),
+                    marker: false,
+                    repaired: true,
+                    payload: packet.get(inside(&block.range)).unwrap_or_default(),
+                });
+            }
+            payload = inside(&blocks.primary);
+        }
         let (mut ssrc, mut sequence) = (header.ssrc, header.sequence);
         if let Some(primary) = self.repairs.get(&header.ssrc) {
             let Some(original) = packet.get(payload.clone()).and_then(|p| p.first_chunk::<2>()) else { return };
@@ -378,6 +422,13 @@ impl Client {
         }
     }
 
+    /// From now on each packet of this line of sound carries the one before it as well.
+    pub fn send_redundancy(&mut self, line: usize) {
+        if let Some(sender) = self.senders.get_mut(&line) {
+            sender.red_from = sender.next;
+        }
+    }
+
     /// Sends one packet on a line; nothing before the client is connected.
     pub fn send(&mut self, line: usize, timestamp: u32, marker: bool, payload: &[u8]) {
         let Some((_, sealer)) = self.keys.as_mut() else { return };
@@ -391,12 +442,12 @@ impl Client {
         sender.ring.keep(index, timestamp, marker, false, payload);
         self.transport_number = self.transport_number.wrapping_add(1);
         let mut packet = Vec::with_capacity(payload.len() + 64);
-        let payload_type = if video { H264 } else { OPUS };
+        let payload_type = if video { H264 } else { sender.sound_type(index) };
         write_header(&mut packet, marker, payload_type, index as u16, timestamp, sender.ssrc);
         // Sound is sent again as it was, so it carries no number that would be another then.
         extend(&mut packet, line, video.then_some(self.transport_number));
         let header = packet.len();
-        packet.extend_from_slice(payload);
+        sender.write_payload(&mut packet, index, timestamp, payload);
         if sealer.seal_rtp(&mut packet, 0, header, index) {
             self.outgoing.push(packet);
         }
@@ -408,6 +459,7 @@ impl Client {
         let newest = sender.next - 1;
         let Some(index) = newest.checked_sub(u64::from((newest as u16).wrapping_sub(sequence))) else { return };
         let Some(kept) = sender.ring.find(index) else { return };
+        self.repeats_sent += 1;
         let video = self.lines.get(line).is_some_and(|l| l.kind == MediaKind::Video);
         let mut packet = Vec::new();
         let seal_index = if video {
@@ -416,7 +468,8 @@ impl Client {
             write_header(&mut packet, kept.marker, H264_RTX, rtx as u16, kept.timestamp, sender.rtx_ssrc);
             rtx
         } else {
-            write_header(&mut packet, kept.marker, OPUS, sequence, kept.timestamp, sender.ssrc);
+            let payload_type = sender.sound_type(index);
+            write_header(&mut packet, kept.marker, payload_type, sequence, kept.timestamp, sender.ssrc);
             index
         };
         extend(&mut packet, line, None);
@@ -424,7 +477,7 @@ impl Client {
         if video {
             packet.extend_from_slice(&sequence.to_be_bytes());
         }
-        packet.extend_from_slice(&kept.payload);
+        sender.write_payload(&mut packet, index, kept.timestamp, &kept.payload);
         if sealer.seal_rtp(&mut packet, 0, header, seal_index) {
             self.outgoing.push(packet);
         }

@@ -5,6 +5,8 @@ use crate::media::sdp::MediaKind;
 
 /// Payload types this client uses.
 pub const OPUS: u8 = 111;
+/// Opus with redundancy (RFC 2198).
+pub const RED: u8 = 63;
 /// H.264 42e01f, packetization-mode 1.
 pub const H264: u8 = 102;
 /// Retransmissions of H.264.
@@ -44,7 +46,7 @@ pub fn write_offer(lines: &[OfferLine], credentials: &Credentials, fingerprint: 
     );
     for (mid, line) in lines.iter().enumerate() {
         let (name, formats) = match line.kind {
-            MediaKind::Audio => ("audio", format!("{OPUS}")),
+            MediaKind::Audio => ("audio", format!("{OPUS} {RED}")),
             MediaKind::Video => ("video", format!("{H264} {H264_RTX}")),
         };
         let direction = if line.send { "sendonly" } else { "recvonly" };
@@ -57,7 +59,8 @@ pub fn write_offer(lines: &[OfferLine], credentials: &Credentials, fingerprint: 
         ));
         match line.kind {
             MediaKind::Audio => text.push_str(&format!(
-                "a=rtpmap:{OPUS} opus/48000/2\r\na=fmtp:{OPUS} minptime=10;useinbandfec=1\r\na=rtcp-fb:{OPUS} nack\r\na=rtcp-fb:{OPUS} transport-cc\r\n"
+                "a=rtpmap:{OPUS} opus/48000/2\r\na=fmtp:{OPUS} minptime=10;useinbandfec=1\r\na=rtcp-fb:{OPUS} nack\r\na=rtcp-fb:{OPUS} transport-cc\r\n\
+                 a=rtpmap:{RED} red/48000/2\r\na=fmtp:{RED} {OPUS}/{OPUS}\r\n"
             )),
             MediaKind::Video => text.push_str(&format!(
                 "a=rtpmap:{H264} H264/90000\r\n\

@@ -3,7 +3,7 @@
 #![allow(dead_code, reason = "each fuzz target calls one of them")]
 
 use tongke::media::sdp::{Codec, Fragment, Offer, fit};
-use tongke::media::{keyframe, rtcp, rtp};
+use tongke::media::{keyframe, red, rtcp, rtp};
 use tongke_recorder::fuzzing;
 use tongke_signaling::command::SessionRole;
 
@@ -42,6 +42,15 @@ pub(crate) fn rtp(bytes: &[u8]) {
     let payload = bytes.get(payload).expect("the payload of a parsed packet lies in the packet");
     for codec in [Codec::Opus, Codec::H264, Codec::Vp9] {
         let _ = keyframe::begins(codec, payload);
+    }
+}
+
+/// Redundant audio that lies about its blocks (RFC 2198).
+pub(crate) fn red(bytes: &[u8]) {
+    let Some((kind, payload)) = bytes.split_first() else { return };
+    let Some(blocks) = red::parse(payload, kind & 0x7f) else { return };
+    for range in blocks.older.iter().map(|block| &block.range).chain([&blocks.primary]) {
+        let _ = payload.get(range.clone()).expect("a block lies in its payload");
     }
 }
 

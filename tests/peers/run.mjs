@@ -9,15 +9,12 @@
 // spins on its own, so that no server is charged for waking it) and
 // sit in a network namespace of their own, because Janus gathers no loopback candidate: it is reached at an address of
 // a veth pair, which the kernel delivers over loopback as it does Tongke's.
-import { execFileSync, spawn, spawnSync } from 'node:child_process';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { cpus, tmpdir } from 'node:os';
-import { dirname, join, resolve } from 'node:path';
-import { fileURLToPath } from 'node:url';
+import { execFileSync, spawnSync } from 'node:child_process';
+import { cpus } from 'node:os';
 import { parseArgs } from 'node:util';
 import { startJanus } from './janus.mjs';
+import { BUILT, median, ON_SERVER_CORE, tongkeOf } from './tongke.mjs';
 
-const HERE = dirname(fileURLToPath(import.meta.url));
 const ADDRESS = '10.99.0.1';
 const PORTS = [7001, 7002];
 const SHAPES = [[10, 10], [1, 100]];
@@ -27,11 +24,11 @@ const { values: options } = parseArgs({
   options: {
     runs: { type: 'string', default: '5' },
     seconds: { type: 'string', default: '8' },
-    tongke: { type: 'string', default: join(HERE, '../../target/release/tongke') },
+    tongke: { type: 'string', default: BUILT },
     limit: { type: 'boolean', default: false },
   },
 });
-const TONGKE = resolve(options.tongke);
+const measured = tongkeOf(options.tongke);
 const runs = Number(options.runs);
 
 /** Runs this program again inside a namespace of its own, and takes that away afterwards. */
@@ -51,57 +48,18 @@ function inNamespace() {
   }
 }
 
-async function startTongke({ rooms, recorded }) {
-  const folder = mkdtempSync(join(tmpdir(), 'tongke-peers-'));
-  // Before its bell a lesson is held but not recorded.
-  const bell = recorded ? ['--minutes', '60'] : ['--starts-in', '3000', '--admits-before', '3600'];
-  const args = ['-c', '0', TONGKE, 'demo', '--json', '--port', '0', '--lessons', String(rooms), ...bell];
-  const child = spawn('taskset', args, { stdio: ['ignore', 'pipe', 'ignore'] });
-  let said = '';
-  child.stdout.on('data', (bytes) => { said += bytes; });
-  const ended = new Promise((done) => child.on('close', done));
-  for (let tries = 0; !said.includes('\n'); tries += 1) {
-    if (child.exitCode !== null || tries > 600) throw new Error('tongke does not serve');
-    await new Promise((done) => setTimeout(done, 100));
-  }
-  const list = join(folder, 'demo.json');
-  writeFileSync(list, said);
-  return {
-    pid: JSON.parse(said).pid,
-    where: ['--demo', list],
-    async stop() {
-      child.kill('SIGTERM');
-      await ended;
-      rmSync(folder, { recursive: true, force: true });
-    },
-  };
-}
-
 async function startPeer({ rooms }) {
-  const janus = await startJanus({ rooms, address: ADDRESS, ports: PORTS, command: ['taskset', '-c', '0'] });
+  const janus = await startJanus({ rooms, address: ADDRESS, ports: PORTS, command: ON_SERVER_CORE });
   return { ...janus, where: ['--whip', janus.whip, '--whep', janus.whep] };
 }
 
 const SERVERS = {
   janus: startPeer,
-  tongke: (plan) => startTongke({ ...plan, recorded: false }),
-  'tongke, recording': (plan) => startTongke({ ...plan, recorded: true }),
+  tongke: measured.start,
+  'tongke, recording': (plan) => measured.start({ ...plan, recorded: true }),
 };
 
-async function load(server, args) {
-  const child = spawn('taskset', ['-c', '1', TONGKE, 'load', '--json', '--spin', '--pid', String(server.pid), ...server.where, ...args], {
-    stdio: ['ignore', 'pipe', 'pipe'],
-  });
-  let out = '';
-  let said = '';
-  child.stdout.on('data', (bytes) => { out += bytes; });
-  child.stderr.on('data', (bytes) => { said += bytes; });
-  const code = await new Promise((done) => child.on('close', done));
-  if (code !== 0) throw new Error(`tongke load: ${said.slice(-500)}`);
-  return JSON.parse(out);
-}
-
-const median = (values) => [...values].sort((a, b) => a - b)[values.length >> 1];
+const load = (server, args) => measured.load(server, ['--spin', ...server.where, ...args]);
 
 async function cpu() {
   console.log('| shape | server | µs a packet | own code | system calls | delay p50 / p99, ms | lost | against Janus |');

@@ -38,6 +38,11 @@ fn rtp_packets() {
 }
 
 #[test]
+fn redundant_audio() {
+    replay("fuzz_red", parsers::red);
+}
+
+#[test]
 fn rtcp_packets() {
     replay("fuzz_rtcp", parsers::rtcp);
 }

@@ -3,10 +3,13 @@
 use std::ops::Range;
 use std::time::{Duration, Instant};
 
+use arrayvec::ArrayVec;
+
 use super::Peer;
 use crate::media::dtls::Progress;
 use crate::media::outbox::{Outbox, Path};
 use crate::media::receive::ReceiveStream;
+use crate::media::red;
 use crate::media::rtcp::{self, Report};
 use crate::media::rtp::Header;
 
@@ -29,6 +32,24 @@ pub struct Ingress {
     pub audio_level: Option<u8>,
     /// Where the payload is in the datagram.
     pub payload: Range<usize>,
+    /// Lost packets whose sound came with this one (RFC 2198), oldest first.
+    pub mended: ArrayVec<Mended, { red::MAX_DEPTH }>,
+}
+
+/// A lost packet whose payload came as redundancy of a later one.
+#[derive(Clone, PartialEq, Debug)]
+pub struct Mended {
+    sequence: u64,
+    timestamp: u32,
+    payload: Range<usize>,
+}
+
+impl Ingress {
+    /// The lost packet as if it had come itself.
+    pub fn as_if(&self, mended: &Mended) -> Self {
+        let Mended { sequence, timestamp, payload } = mended.clone();
+        Self { sequence, timestamp, payload, marker: false, audio_level: None, mended: ArrayVec::new(), ..*self }
+    }
 }
 
 /// One report of the client, with what it is about resolved.
@@ -114,7 +135,14 @@ impl Peer {
             .and_then(|id| header.extension(packet, id))
             .and_then(|e| e.first())
             .map(|level| level & 0x7f);
-        let payload = header.payload(packet);
+        let mut payload = header.payload(packet);
+        let mut blocks = None;
+        if line.codec.red == Some(header.payload_type) {
+            let found = red::parse(packet.get(payload.clone())?, line.codec.payload_type)?;
+            let start = payload.start;
+            payload = start + found.primary.start..start + found.primary.end;
+            blocks = Some((start, found.older));
+        }
         let track = line.track;
         let stream = self.streams.get_mut(&header.ssrc)?;
         stream.note(guess, header.timestamp, now);
@@ -122,6 +150,7 @@ impl Peer {
             let layer = stream.layer;
             return self.restore(line_index, layer, track, &header, packet, payload);
         }
+        let mended = blocks.map(|(start, older)| mend(stream, guess, header.timestamp, start, older));
         Some(Ingress {
             track,
             layer: stream.layer,
@@ -131,6 +160,7 @@ impl Peer {
             marker: header.marker,
             audio_level,
             payload,
+            mended: mended.unwrap_or_default(),
         })
     }
 
@@ -158,6 +188,7 @@ impl Peer {
             marker: header.marker,
             audio_level: None,
             payload: payload.start + 2..payload.end,
+            mended: ArrayVec::new(),
         })
     }
 
@@ -190,7 +221,8 @@ impl Peer {
         let found = found.or_else(|| self.declared.get(&header.ssrc).copied()).or_else(|| {
             let mut same = self.up.iter().enumerate().filter(|(_, l)| {
                 l.rids.is_empty()
-                    && (l.codec.payload_type == header.payload_type || l.codec.rtx == Some(header.payload_type))
+                    && (l.codec.payload_type == header.payload_type
+                        || [l.codec.rtx, l.codec.red].contains(&Some(header.payload_type)))
             });
             let (index, line) = same.next()?;
             let repair = line.codec.rtx == Some(header.payload_type);
@@ -254,4 +286,23 @@ impl Peer {
             Report::KeyFrame { ssrc } => Some(RtcpIngress::KeyFrame { slot: slot_of(&self.slots, ssrc)? }),
         }
     }
+}
+
+/// Of the older blocks of a packet those whose own packet is missing; they are missing no longer.
+fn mend(
+    stream: &mut ReceiveStream,
+    sequence: u64,
+    timestamp: u32,
+    start: usize,
+    older: ArrayVec<red::Block, { red::MAX_DEPTH }>,
+) -> ArrayVec<Mended, { red::MAX_DEPTH }> {
+    let lost = |block: red::Block| {
+        let sequence = sequence.checked_sub(u64::from(block.back))?;
+        stream.is_missing(sequence).then(|| {
+            stream.recovered(sequence);
+            let payload = start + block.range.start..start + block.range.end;
+            Mended { sequence, timestamp: timestamp.wrapping_sub(block.offset), payload }
+        })
+    };
+    older.into_iter().filter_map(lost).collect()
 }

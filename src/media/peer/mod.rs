@@ -16,7 +16,7 @@ use tongke_signaling::command::{SeatId, SessionId, SessionRole, SourceKind};
 
 pub use egress::Forward;
 pub use facts::Counters;
-pub use ingress::{Ingress, RtcpIngress};
+pub use ingress::{Ingress, Mended, RtcpIngress};
 pub use join::{Joined, Negotiation};
 pub use paths::StunOutcome;
 

@@ -137,8 +137,9 @@ fn media_line(line: &Line, what: LineUse, plan: &AnswerPlan) -> MediaDescription
 
 fn payload_types(codecs: &[OfferedCodec]) -> Vec<String> {
     let main = codecs.iter().map(|c| c.payload_type);
-    let repair = codecs.iter().filter_map(|c| c.rtx);
-    main.chain(repair).map(|pt| pt.to_string()).collect()
+    // After the codec itself: the page turns redundancy on when packets get lost, by a change of the sender's codec.
+    let more = codecs.iter().flat_map(|c| [c.red, c.rtx]).flatten();
+    main.chain(more).map(|pt| pt.to_string()).collect()
 }
 
 fn codec_lines(mut media: MediaDescription, line: &Line, codec: &OfferedCodec, stereo: bool) -> MediaDescription {
@@ -168,6 +169,10 @@ fn codec_lines(mut media: MediaDescription, line: &Line, codec: &OfferedCodec, s
         for feedback in ["nack", "nack pli", "ccm fir"] {
             add("rtcp-fb", format!("{pt} {feedback}"));
         }
+    }
+    if let Some(red) = codec.red {
+        add("rtpmap", format!("{red} red/48000/2"));
+        add("fmtp", format!("{red} {pt}/{pt}"));
     }
     if let Some(rtx) = codec.rtx {
         add("rtpmap", format!("{rtx} rtx/90000"));

@@ -42,6 +42,8 @@ pub struct OfferedCodec {
     pub payload_type: u8,
     /// The payload type of its retransmissions (RFC 4588), where offered.
     pub rtx: Option<u8>,
+    /// The payload type of sound with redundancy (RFC 2198) in this codec, where offered.
+    pub red: Option<u8>,
     /// Its format parameters as offered.
     pub fmtp: String,
 }
@@ -64,7 +66,12 @@ pub(super) fn offered(line: &MediaDescription) -> Vec<OfferedCodec> {
             value("rtpmap", rtx).is_some_and(|n| n.to_ascii_lowercase().starts_with("rtx/"))
                 && parameter(&value("fmtp", rtx).unwrap_or_default(), "apt") == Some(format.as_str())
         });
-        found.push(OfferedCodec { codec, payload_type, rtx: rtx.and_then(|r| r.parse().ok()), fmtp });
+        let red = line.media_name.formats.iter().find(|red| {
+            value("rtpmap", red).is_some_and(|n| n.eq_ignore_ascii_case("red/48000/2"))
+                && value("fmtp", red).is_some_and(|f| f.split('/').all(|of| of == format.as_str()))
+        });
+        let number = |other: Option<&String>| other.and_then(|o| o.parse().ok()).filter(|pt: &u8| *pt < 128);
+        found.push(OfferedCodec { codec, payload_type, rtx: number(rtx), red: number(red), fmtp });
     }
     // A stable sort: only the exact profile moves forward.
     found.sort_by_key(|c| !(c.codec != Codec::H264 || c.fmtp.contains("42e01f")));

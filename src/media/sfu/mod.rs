@@ -194,6 +194,9 @@ impl Sfu {
         let room = peer.room;
         let Some(packet) = peer.handle_rtp(now, path, datagram) else { return };
         if let Some(room) = self.rooms.get_mut(room) {
+            for mended in &packet.mended {
+                room.forward(key, &packet.as_if(mended), datagram, now, &mut self.peers, out);
+            }
             room.forward(key, &packet, datagram, now, &mut self.peers, out);
         }
     }

@@ -111,6 +111,29 @@ fn what_the_network_loses_either_way_is_sent_again() {
     }
 }
 
+/// Every other sound of the publisher is lost for good; each comes with the one after it.
+#[test]
+fn sound_that_is_lost_on_the_way_up_comes_with_the_next_one() {
+    let mut w = pair(13, Profile::AeadAes128Gcm);
+    play(&mut w, 1, 0, 10);
+    w.take(2);
+    w.client(1).send_redundancy(0);
+    for number in 10..60u32 {
+        w.client(1).send(0, number * 1_600, false, &number.to_be_bytes());
+        if number % 2 == 1 {
+            w.client(1).outgoing.clear();
+        }
+        w.run(Duration::from_millis(20));
+    }
+    w.run(Duration::from_millis(100));
+    let got = received(&w.take(2));
+    let sound: BTreeSet<u32> =
+        got.values().filter_map(|p| <[u8; 4]>::try_from(p.as_slice()).ok().map(u32::from_be_bytes)).collect();
+    let missing: Vec<u32> = (10..59).filter(|n| !sound.contains(n)).collect();
+    assert!(missing.is_empty(), "never came: {missing:?}");
+    assert_eq!(w.client(1).repeats_sent, 0, "nothing had to be asked for");
+}
+
 /// A nonce serves one packet only: what is sent again without RTX is the same to the byte.
 #[test]
 fn one_sequence_number_is_sealed_once() {
