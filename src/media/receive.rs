@@ -89,7 +89,12 @@ impl ReceiveStream {
                     }
                 }
             }
-            Some(_) => self.recovered(sequence),
+            Some(_) => {
+                // What came because it was asked for was lost on the line all the same, and is reported so.
+                let asked = self.missing.iter().any(|m| m.sequence == sequence && m.tries > 0);
+                self.received -= u64::from(asked);
+                self.recovered(sequence);
+            }
         }
         self.note_jitter(timestamp, now);
     }

@@ -2,11 +2,13 @@
 
 import type { SourceKind } from '../api/types';
 import { encodingsOf, LINES, preferredCodecs, type SeatRole, type SlotName } from './lines';
-import { restartedAnswer, restartFragment, withSound, withSoundRetransmission, type SoundWish } from './sdp';
+import { restartedAnswer, restartFragment, withRedundancy, withSound, withSoundRetransmission, type SoundWish } from './sdp';
 
 export interface PeerWishes {
   /** stereo and full band for the microphone: music lessons */
   music: boolean;
+  /** sound is sent twice, for a line that loses packets */
+  redundancy: boolean;
 }
 
 export class Peer {
@@ -42,7 +44,8 @@ export class Peer {
 
   async accept(answer: string): Promise<void> {
     this.answer = answer;
-    await this.connection.setRemoteDescription({ type: 'answer', sdp: withSound(answer, this.soundWishes()) });
+    const sdp = withSound(answer, this.soundWishes());
+    await this.connection.setRemoteDescription({ type: 'answer', sdp: this.wishes.redundancy ? withRedundancy(sdp) : sdp });
   }
 
   /** A local offer with new credentials, as the fragment to send. */
@@ -54,7 +57,7 @@ export class Peer {
     await this.accept(restartedAnswer(this.answer, fragment));
   }
 
-  /** Music mode in a running session: a round of offer and answer within the page; the server need not know. */
+  /** Other wishes in a running session: a round of offer and answer within the page; the server need not know. */
   async wish(wishes: PeerWishes): Promise<void> {
     this.wishes = wishes;
     if (this.answer === '' || this.connection.signalingState !== 'stable') return;

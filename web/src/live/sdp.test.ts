@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { restartedAnswer, restartFragment, withSound, withSoundRetransmission } from './sdp';
+import { restartedAnswer, restartFragment, withRedundancy, withSound, withSoundRetransmission } from './sdp';
 
 const OFFER = [
   'v=0',
@@ -30,6 +30,17 @@ describe('the offer', () => {
     const rich = withSound(OFFER, [{ mid: '0', stereo: true, bitrate: 128_000 }]);
     expect(rich).toContain('a=fmtp:111 minptime=10;useinbandfec=1;stereo=1;sprop-stereo=1;maxaveragebitrate=128000\r\n');
     expect(withSound(rich, [{ mid: '0', stereo: false, bitrate: null }])).toBe(OFFER);
+  });
+});
+
+describe('the answer', () => {
+  it('asks for our sound with redundancy, and leaves what we hear alone', () => {
+    const section = (mid: string, way: string) =>
+      [`m=audio 9 UDP/TLS/RTP/SAVPF 111 63`, `a=mid:${mid}`, `a=${way}`, 'a=rtpmap:63 red/48000/2'].join('\r\n');
+    const answer = `v=0\r\n${section('0', 'recvonly')}\r\n${section('1', 'sendonly')}\r\n`;
+    expect(withRedundancy(answer)).toBe(answer.replace('111 63', '63 111'));
+    const without = answer.replaceAll(' 63\r\n', '\r\n');
+    expect(withRedundancy(without)).toBe(without);
   });
 });
 

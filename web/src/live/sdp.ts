@@ -75,6 +75,19 @@ export function withSound(sdp: string, wishes: SoundWish[]): string {
   return join(parts);
 }
 
+/** An answer in which the server asks for our sound with redundancy (RFC 2198): browsers send what stands first. */
+export function withRedundancy(answer: string): string {
+  const parts = sections(answer);
+  for (const part of parts) {
+    if (!part.lines.includes('a=recvonly')) continue;
+    const red = part.lines.map((line) => /^a=rtpmap:(\d+) red\/48000/i.exec(line)?.[1]).find((found) => found !== undefined);
+    const [name, port, protocol, ...payloads] = (part.lines[0] ?? '').split(' ');
+    if (red === undefined || !payloads.includes(red)) continue;
+    part.lines[0] = [name, port, protocol, red, ...payloads.filter((payload) => payload !== red)].join(' ');
+  }
+  return join(parts);
+}
+
 /** The fragment of a restart (RFC 9725, section 4.3.3): the bundle's first section carries the new credentials. */
 export function restartFragment(offer: string): string {
   const [head, first] = sections(offer);

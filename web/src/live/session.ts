@@ -8,7 +8,8 @@ import type { SourceKind } from '../api/types';
 import { Backoff } from './backoff';
 import type { Endpoint } from './endpoint';
 import type { SeatRole, SlotName } from './lines';
-import { Peer } from './peer';
+import { Peer, type PeerWishes } from './peer';
+import { Redundancy } from './redundancy';
 import { sumOf, type Sums } from './stats';
 import { Watchdog } from './watchdog';
 
@@ -56,6 +57,7 @@ export class LiveSession {
   private readonly tracks = new Map<SourceKind, MediaStreamTrack | null>();
   private readonly limits = new Map<SourceKind, (rid: string | undefined, index: number) => boolean>();
   private music = false;
+  private readonly redundancy = new Redundancy();
   private wake: (() => void) | null = null;
   private readonly watchdog = new Watchdog();
   private readonly backoff: Backoff;
@@ -103,8 +105,16 @@ export class LiveSession {
   setMusic(music: boolean): void {
     if (music === this.music) return;
     this.music = music;
+    this.wish();
+  }
+
+  private wish(): void {
     const peer = this.peer;
-    if (peer) void this.inTurn(() => peer.wish({ music }));
+    if (peer) void this.inTurn(() => peer.wish(this.wishes()));
+  }
+
+  private wishes(): PeerWishes {
+    return { music: this.music, redundancy: this.redundancy.wanted };
   }
 
   /** Something outside says the path may be broken (network changed, event stream back): look now. */
@@ -134,7 +144,7 @@ export class LiveSession {
     else this.fading = this.peer;
     const peer = new Peer(
       this.parts.role,
-      { music: this.music },
+      this.wishes(),
       this.parts.createPeer ?? ((configuration) => new RTCPeerConnection(configuration)),
     );
     this.peer = peer;
@@ -237,6 +247,8 @@ export class LiveSession {
     this.sums = sums;
     const now = this.now();
     const silence = this.watchdog.feed(now, sums);
+    const { wanted } = this.redundancy;
+    if (this.redundancy.feed(now, sums.soundLossUp) !== wanted) this.wish();
     if (this.phase === 'restarting') {
       if (before !== null && sums.bytes > before.bytes && this.deadline !== Infinity) {
         this.deadline = Infinity;

@@ -7,6 +7,8 @@ export interface Sums {
   freezes: number;
   concealedMs: number;
   roundTripMs: number | null;
+  /** share of our sound that the server says was lost lately, the worst of our lines */
+  soundLossUp: number | null;
   /** per mid: frames decoded and audio level */
   inbound: { mid: string; kind: string; frames: number; level: number; packets: number }[];
   outbound: { mid: string; rid: string | null; frames: number; width: number; bytes: number; codec: string | null }[];
@@ -32,6 +34,7 @@ interface Entry {
   concealedSamples?: number;
   audioLevel?: number;
   currentRoundTripTime?: number;
+  fractionLost?: number;
   nominated?: boolean;
 }
 
@@ -46,6 +49,7 @@ export function sumOf(report: Iterable<[string, unknown]> | RTCStatsReport): Sum
     freezes: 0,
     concealedMs: 0,
     roundTripMs: null,
+    soundLossUp: null,
     inbound: [],
     outbound: [],
   };
@@ -74,6 +78,11 @@ export function sumOf(report: Iterable<[string, unknown]> | RTCStatsReport): Sum
           level: entry.audioLevel ?? 0,
           packets: entry.packetsReceived ?? 0,
         });
+        break;
+      case 'remote-inbound-rtp':
+        if (entry.kind === 'audio' && entry.fractionLost !== undefined) {
+          sums.soundLossUp = Math.max(sums.soundLossUp ?? 0, entry.fractionLost);
+        }
         break;
       case 'outbound-rtp':
         sums.outbound.push({
