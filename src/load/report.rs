@@ -85,12 +85,8 @@ pub struct Report {
     pub joins: Joins,
     /// CPU of the server, s.
     pub server_cpu_s: Option<f64>,
-    /// Of it in the server's own code; the rest is the kernel's.
-    pub server_user_s: Option<f64>,
     /// CPU of the server for each packet the viewers got, µs.
     pub server_cpu_us_per_packet: Option<f64>,
-    /// Of it in the server's own code, µs.
-    pub server_user_us_per_packet: Option<f64>,
     /// System calls of the server's media workers for each packet the viewers got; only a Tongke tells them.
     pub server_calls_per_packet: Option<f64>,
     /// Resident memory of the server, KiB.
@@ -122,20 +118,18 @@ impl Report {
 
     pub(super) fn note_cpu(
         &mut self,
-        before: Option<Cpu>,
-        after: Option<Cpu>,
-        own_before: Option<Cpu>,
-        own_after: Option<Cpu>,
+        before: Option<f64>,
+        after: Option<f64>,
+        own_before: Option<f64>,
+        own_after: Option<f64>,
     ) {
         let packets = self.packets.max(1) as f64;
         if let (Some(before), Some(after)) = (before, after) {
-            let (user, all) = (after.user - before.user, after.user + after.system - before.user - before.system);
-            (self.server_cpu_s, self.server_user_s) = (Some(all), Some(user));
-            self.server_cpu_us_per_packet = Some(all * 1e6 / packets);
-            self.server_user_us_per_packet = Some(user * 1e6 / packets);
+            self.server_cpu_s = Some(after - before);
+            self.server_cpu_us_per_packet = Some((after - before) * 1e6 / packets);
         }
         if let (Some(before), Some(after)) = (own_before, own_after) {
-            self.own_cpu_s = after.user + after.system - before.user - before.system;
+            self.own_cpu_s = after - before;
         }
     }
 
@@ -211,14 +205,9 @@ impl fmt::Display for Report {
         }
         writeln!(f, "connected p50 {c50:.0} ms, p95 {c95:.0} ms, p99 {c99:.0} ms")?;
         writeln!(f, "first picture p50 {m50:.0} ms, p95 {m95:.0} ms, p99 {m99:.0} ms")?;
-        if let (Some(cpu), Some(each), Some(user)) =
-            (self.server_cpu_s, self.server_cpu_us_per_packet, self.server_user_us_per_packet)
-        {
+        if let (Some(cpu), Some(each)) = (self.server_cpu_s, self.server_cpu_us_per_packet) {
             let memory = self.server_memory_kib.unwrap_or(0) / 1024;
-            writeln!(
-                f,
-                "server {cpu:.2} s CPU, {each:.2} µs per forwarded packet, of it {user:.2} µs its own code, {memory} MiB"
-            )?;
+            writeln!(f, "server {cpu:.2} s CPU, {each:.2} µs per forwarded packet, {memory} MiB")?;
         }
         if let Some(calls) = self.server_calls_per_packet {
             writeln!(f, "{calls:.3} system calls per forwarded packet")?;
@@ -227,19 +216,13 @@ impl fmt::Display for Report {
     }
 }
 
-/// CPU time of a process, s.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Cpu {
-    user: f64,
-    system: f64,
-}
-
-/// User and system time of a process, from /proc (proc(5), fields 14 and 15 of `stat`).
-pub(super) fn cpu_of(pid: Option<u32>) -> Option<Cpu> {
+/// CPU time of a process, s, from /proc (proc(5), fields 14 and 15 of `stat`). Their sum is exact; how the kernel divides it
+/// between itself and the process is a guess by clock ticks, and wrong for work in step with them.
+pub(super) fn cpu_of(pid: Option<u32>) -> Option<f64> {
     let stat = std::fs::read_to_string(format!("/proc/{}/stat", pid?)).ok()?;
     let fields: Vec<&str> = stat.rsplit_once(')')?.1.split_whitespace().collect();
     let ticks = |n: usize| Some(fields.get(n)?.parse::<f64>().ok()? / TICKS);
-    Some(Cpu { user: ticks(11)?, system: ticks(12)? })
+    Some(ticks(11)? + ticks(12)?)
 }
 
 /// System calls of all media workers so far: sends, receives, and one wait for each turn of their loops.

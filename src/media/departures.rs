@@ -58,11 +58,6 @@ impl Departures {
         number
     }
 
-    /// True when the next packet has a place, that is from the second packet on.
-    pub fn is_counting(&self) -> bool {
-        self.places.get(usize::from(self.next) % REMEMBERED).is_some_and(|place| place.number != self.next)
-    }
-
     /// Takes a feedback. What it says about packets never sent, or said before, is ignored.
     pub fn acknowledge(&mut self, feedback: &Feedback) -> Delivery {
         let mut delivery = Delivery::default();

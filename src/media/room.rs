@@ -282,7 +282,6 @@ impl Room {
         if codec == Codec::Opus && !track.viewers.is_empty() {
             out.hurry();
         }
-        warm(&track.viewers, peers);
         for (viewer, slot) in &track.viewers {
             let Some(peer) = peers.get_mut(*viewer) else { continue };
             if peer.forward(*slot, &forward, out)
@@ -390,11 +389,4 @@ impl Room {
             }
         }
     }
-}
-
-/// Reads a word of what forwarding to each viewer begins with. The reads do not depend on each other, so the memory
-/// answers them together; one after another, between sealing and copying, each would be waited for.
-fn warm(viewers: &[(PeerKey, usize)], peers: &Slab<Peer>) {
-    let read = |(viewer, slot): &(PeerKey, usize)| peers.get(*viewer).is_some_and(|peer| peer.is_ready(*slot));
-    std::hint::black_box(viewers.iter().filter(|v| read(v)).count());
 }

@@ -6,14 +6,14 @@
 //   node tests/peers/run.mjs --runs 5 --seconds 8 --tongke target/release/tongke
 //
 // Needs root, iproute2, util-linux and the Debian package `janus`. Server and load have a core each (the load
-// spins on its own, so that no server is charged for waking it) and
-// sit in a network namespace of their own, because Janus gathers no loopback candidate: it is reached at an address of
+// spins on its own, so that no server is charged for waking it) and sit in a network namespace of their own, because Janus gathers no loopback candidate: it is reached at an address of
 // a veth pair, which the kernel delivers over loopback as it does Tongke's.
+// How much of the time a server's own code takes is said where `perf` is installed.
 import { execFileSync, spawnSync } from 'node:child_process';
 import { cpus } from 'node:os';
 import { parseArgs } from 'node:util';
 import { startJanus } from './janus.mjs';
-import { BUILT, median, ON_SERVER_CORE, tongkeOf } from './tongke.mjs';
+import { BUILT, median, ON_SERVER_CORE, ownShare, tongkeOf } from './tongke.mjs';
 
 const ADDRESS = '10.99.0.1';
 const PORTS = [7001, 7002];
@@ -72,7 +72,10 @@ async function cpu() {
         for (const [name, start] of Object.entries(SERVERS)) {
           const server = await start({ rooms: lessons });
           try {
-            seen[name].push(await load(server, [...args, '--seconds', options.seconds]));
+            const own = ownShare(server.pid, Number(options.seconds) - 3);
+            const report = await load(server, [...args, '--seconds', options.seconds]);
+            const share = await own;
+            seen[name].push({ ...report, own_us_per_packet: share === null ? null : share * report.server_cpu_us_per_packet });
           } finally {
             await server.stop();
           }
@@ -82,7 +85,7 @@ async function cpu() {
       for (const name of Object.keys(SERVERS)) {
         const each = of(name, 'server_cpu_us_per_packet');
         console.log(`| ${lessons} × ${receivers}${paced ? ' paced' : ''} | ${name} | ${each.toFixed(2)} | ` +
-          `${of(name, 'server_user_us_per_packet').toFixed(2)} | ` +
+          `${of(name, 'own_us_per_packet')?.toFixed(2) ?? ''} | ` +
           `${of(name, 'server_calls_per_packet')?.toFixed(3) ?? ''} | ` +
           `${of(name, 'delay_p50_ms').toFixed(2)} / ${of(name, 'delay_p99_ms').toFixed(2)} | ` +
           `${seen[name].reduce((all, report) => all + report.lost, 0)} | ` +

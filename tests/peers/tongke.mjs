@@ -1,5 +1,5 @@
 // A Tongke on one core, and the load on the other.
-import { spawn } from 'node:child_process';
+import { execFileSync, spawn } from 'node:child_process';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join, resolve } from 'node:path';
@@ -63,6 +63,28 @@ async function load(program, server, args) {
   const code = await new Promise((done) => child.on('close', done));
   if (code !== 0) throw new Error(`tongke load: ${said.slice(-500)}`);
   return JSON.parse(out);
+}
+
+/** Joins and settling are over by then. */
+const PROFILE_AFTER_S = 5;
+
+/**
+ * The share of a server's CPU that its own code takes, by samples of `perf`; null where there is none. The kernel's own
+ * split by clock ticks is no measure here: evenly paced packets run in step with the tick, or never.
+ */
+export async function ownShare(pid, seconds) {
+  const folder = mkdtempSync(join(tmpdir(), 'tongke-perf-'));
+  const data = join(folder, 'data');
+  try {
+    const record = ['record', '--freq', '1999', '--output', data, '--pid', String(pid)];
+    const tool = spawn('sh', ['-c', `sleep ${PROFILE_AFTER_S}; exec perf "$@"`, 'perf', ...record, '--', 'sleep', String(seconds)], { stdio: 'ignore' });
+    if (await new Promise((done) => tool.on('close', done)) !== 0) return null;
+    const report = execFileSync('perf', ['report', '--input', data, '--sort', 'dso', '--stdio'], { encoding: 'utf8', stdio: ['ignore', 'pipe', 'ignore'] });
+    const kernel = /([\d.]+)%\s+\[kernel/.exec(report);
+    return kernel ? 1 - Number(kernel[1]) / 100 : null;
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
+  }
 }
 
 export const median = (values) => [...values].sort((a, b) => a - b)[values.length >> 1];

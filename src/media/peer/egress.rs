@@ -24,14 +24,6 @@ pub struct Forward<'p> {
 }
 
 impl Peer {
-    /// True when packets may flow into this slot.
-    pub fn is_ready(&self, slot: usize) -> bool {
-        self.path.is_some()
-            & self.sealer.is_some()
-            & self.departures.is_counting()
-            & self.slots.get(slot).is_some_and(|s| s.shown.is_some())
-    }
-
     /// Forwards a packet into a slot, if it flows there. True when it is the slot's first since it began to show.
     pub fn forward(&mut self, slot: usize, packet: &Forward<'_>, out: &mut Outbox) -> bool {
         let (Some(path), Some(sealer)) = (self.path, self.sealer.as_mut()) else { return false };
