@@ -13,7 +13,7 @@ const RECEIVERS = 10;
 const RUNNING = 10;
 const JOINING = 20;
 /** Lessons there are for the search of the limit; twice as many are open. */
-const MOST = 120;
+const MOST = 200;
 /** The new load comes when the old one is counted already: 100 viewers join 5 ms apart, and 2 s pass. */
 const UNTIL_COUNTED_MS = 4_000;
 /** Of what a core carries, what runs before the rest is offered. */
@@ -90,6 +90,8 @@ async function twice() {
     console.log(`| ${before} lessons run, ${2 * carried - before} more are offered | |`);
     console.log('|---|---|');
     console.log(`| viewers let in / refused / failed | ${of((s) => s.coming.joins.made)} / ${of((s) => s.coming.joins.refused)} / ${of((s) => s.coming.joins.failed)} |`);
+    const why = seen.map((s) => s.coming.joins.first_failure).find(Boolean);
+    if (why) console.log(`| first failure | ${why} |`);
     console.log(`| slowest refusal | ${of((s) => s.coming.joins.slowest_refusal_ms).toFixed(0)} ms |`);
     console.log(`| lost by the running lessons | ${of((s) => lossOf(s.running)).toFixed(4)} % |`);
     console.log(`| their added delay, p99 | ${of((s) => s.running.delay_p99_ms).toFixed(1)} ms |`);

@@ -5,19 +5,18 @@ use crate::calendar::clashes::{Clash, Present, Who};
 use crate::calendar::{self, Index, Lesson, LessonName, LessonState, Plan, Timetable, answer::who_id};
 use crate::command::LessonId;
 use crate::error::{Error, Result};
-use crate::model::{ChangeId, EntryId, TermId};
+use crate::hub::lock;
+use crate::model::{ChangeId, EntryId, SchoolId, TermId};
 use crate::office::Office;
 use crate::schema::{ClashingLesson, GridLesson, PersonRef, PlanClash, RoomRef};
 use crate::secret::SigningKey;
 use crate::store::PlanRows;
 use jiff::civil::Date;
 use std::collections::HashMap;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
 /// Everything known of a term.
 pub(crate) struct Almanac {
-    /// Which term.
-    pub(crate) term: TermId,
     /// Of which state of the rows.
     version: i64,
     /// What the lessons follow from.
@@ -33,47 +32,73 @@ pub(crate) struct Almanac {
 }
 
 /// The almanacs of this process.
-pub(crate) type Almanacs = tokio::sync::Mutex<HashMap<TermId, Arc<Almanac>>>;
+#[derive(Default)]
+pub(crate) struct Almanacs {
+    whole: Mutex<HashMap<TermId, Arc<Almanac>>>,
+    parts: Mutex<HashMap<PartKey, Arc<Almanac>>>,
+    /// One builds a whole one, and who wants the same waits for that.
+    building: tokio::sync::Mutex<()>,
+}
+
+/// Of which schools a part is.
+type PartKey = (TermId, Vec<SchoolId>);
+
+/// Parts kept; they are quick to make.
+const PARTS_MAX: usize = 64;
 
 impl Office {
     /// The almanac of a term. Whoever asks first after a change builds it; the others wait for that.
     pub(crate) async fn almanac(&self, term: TermId) -> Result<Arc<Almanac>> {
-        let mut known = self.almanacs.lock().await;
+        let _building = self.almanacs.building.lock().await;
         // Read before the rows: a change between the two makes the almanac seem old, never new.
         let version = self.store.calendar_version().await?;
-        if let Some(almanac) = known.get(&term).filter(|a| a.version == version) {
-            return Ok(almanac.clone());
+        let known = lock(&self.almanacs.whole).get(&term).filter(|a| a.version == version).cloned();
+        if let Some(almanac) = known {
+            return Ok(almanac);
         }
         let rows = self.store.plan_rows(term).await?;
-        let key = self.lesson_key.clone();
-        let built = tokio::task::spawn_blocking(move || build(term, version, rows, key)).await;
-        let almanac = Arc::new(built.map_err(|_| Error::Internal("the calendar was interrupted"))??);
-        known.retain(|_, old| old.version == version);
-        known.insert(term, almanac.clone());
+        let almanac = self.built(term, version, rows).await?;
+        let mut whole = lock(&self.almanacs.whole);
+        whole.retain(|_, old| old.version == version);
+        whole.insert(term, almanac.clone());
         Ok(almanac)
     }
 
-    /// Keeps what a change has just made of an almanac, so that nobody waits for it to be built from the rows.
-    pub(crate) async fn turn_page(
-        &self,
-        old: &Almanac,
-        plan: Plan,
-        timetable: Timetable,
-        changes: Vec<ChangeId>,
-    ) -> Result<()> {
+    /// An almanac that is right for what concerns these schools, and quick also when the calendar has just changed: the
+    /// whole one takes seconds to build for a large region.
+    pub(crate) async fn almanac_of(&self, term: TermId, schools: Vec<SchoolId>) -> Result<Arc<Almanac>> {
         let version = self.store.calendar_version().await?;
-        // Somebody else's change came between: the rows say more than we know.
-        if version != old.version + 1 {
-            return Ok(());
+        let whole = lock(&self.almanacs.whole).get(&term).filter(|a| a.version == version).cloned();
+        match whole {
+            Some(almanac) => Ok(almanac),
+            None => self.almanac_part(term, schools).await,
         }
-        let (names, key, term) = (old.names.clone(), old.key.clone(), old.term);
-        let built = tokio::task::spawn_blocking(move || {
-            let index = Index::new(&plan, &timetable);
-            Almanac { term, version, plan, timetable, index, changes, names, key }
-        });
-        let almanac = built.await.map_err(|_| Error::Internal("the calendar was interrupted"))?;
-        self.almanacs.lock().await.insert(term, Arc::new(almanac));
-        Ok(())
+    }
+
+    /// The same, only ever of these schools: what is tried on it costs as little as it is small.
+    pub(crate) async fn almanac_part(&self, term: TermId, mut schools: Vec<SchoolId>) -> Result<Arc<Almanac>> {
+        let version = self.store.calendar_version().await?;
+        schools.sort_unstable();
+        schools.dedup();
+        let key = (term, schools);
+        let known = lock(&self.almanacs.parts).get(&key).filter(|a| a.version == version).cloned();
+        if let Some(almanac) = known {
+            return Ok(almanac);
+        }
+        let rows = self.store.plan_rows_of(term, &key.1).await?;
+        let almanac = self.built(term, version, rows).await?;
+        let mut parts = lock(&self.almanacs.parts);
+        parts.retain(|_, old| old.version == version);
+        if parts.len() < PARTS_MAX {
+            parts.insert(key, almanac.clone());
+        }
+        Ok(almanac)
+    }
+
+    async fn built(&self, term: TermId, version: i64, rows: PlanRows) -> Result<Arc<Almanac>> {
+        let key = self.lesson_key.clone();
+        let built = tokio::task::spawn_blocking(move || build(term, version, rows, key)).await;
+        Ok(Arc::new(built.map_err(|_| Error::Internal("the calendar was interrupted"))??))
     }
 
     /// The term that has this date.
@@ -94,7 +119,7 @@ fn build(term: TermId, version: i64, rows: PlanRows, key: SigningKey) -> Result<
     };
     let timetable = calendar::expand(&plan);
     let index = Index::new(&plan, &timetable);
-    Ok(Almanac { term, version, plan, timetable, index, changes: rows.changes, names: rows.names, key })
+    Ok(Almanac { version, plan, timetable, index, changes: rows.changes, names: rows.names, key })
 }
 
 impl Almanac {

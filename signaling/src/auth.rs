@@ -70,6 +70,12 @@ pub enum Reach {
     School(SchoolId),
 }
 
+impl From<Option<SchoolId>> for Reach {
+    fn from(school: Option<SchoolId>) -> Self {
+        school.map_or(Self::All, Self::School)
+    }
+}
+
 impl Reach {
     /// The one school, if it is one.
     pub fn school(&self) -> Option<SchoolId> {

@@ -243,7 +243,7 @@ impl Office {
     /// The server was down when the lesson ended: what was stored of presence decides.
     async fn ending_without_room(&self, id: LessonId) -> Result<(OutcomeResult, String)> {
         let facts = self.store.lesson_facts(id).await?;
-        let seats: Vec<_> = facts.seats.iter().map(|s| (s.id, s.holder, s.attendance_ms)).collect();
+        let seats: Vec<_> = facts.seats.iter().map(|s| (s.id, s.holder, s.presence)).collect();
         let held = facts.state == LessonState::Live;
         let mut ending = Ending::judge(held, facts.ends_ms - facts.starts_ms, &seats);
         ending.evidence["server_down_at_end"] = serde_json::json!(true);

@@ -1,6 +1,6 @@
 //! A small district to play with, and making things without HTTP (the demo and the command line).
 
-use crate::auth::Scope;
+use crate::auth::{Reach, Scope};
 use crate::command::LessonId;
 use crate::error::{Error, Result};
 use crate::model::{DisplayId, PairingId, PersonId, Role, RoomId, RoomKind, SchoolId, SchoolKind, TokenRole};
@@ -67,7 +67,7 @@ impl Signaling {
 
     /// True while nobody can sign in: a fresh installation.
     pub async fn has_no_people(&self) -> Result<bool> {
-        Ok(self.office.store.people(None, None, Window::new(None, Some(1))).await?.total == 0)
+        Ok(self.office.store.people(None, &Reach::All, Window::new(None, Some(1))).await?.total == 0)
     }
 
     /// Adds a pairing.

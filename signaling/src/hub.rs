@@ -113,7 +113,7 @@ pub struct Socket {
     wake: Notify,
 }
 
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     // A panic elsewhere leaves queues that are still whole.
     mutex.lock().unwrap_or_else(|e| e.into_inner())
 }

@@ -1,10 +1,12 @@
 // A term as an administrator plans it: dates, holidays and a day that runs as another, bell tables, two
 // pairings that clash and are mended, a lesson dragged and put back, a workbook with faults.
 import assert from 'node:assert/strict';
+import { execFile } from 'node:child_process';
 import { join } from 'node:path';
 import { test } from 'node:test';
+import { promisify } from 'node:util';
 import { chromiumSeat } from './lib/browsers.mjs';
-import { OUT_DIR } from './lib/places.mjs';
+import { FOREIGN_DIR, OUT_DIR, PYTHON } from './lib/places.mjs';
 import { startServe } from './lib/product.mjs';
 import { until } from './lib/wait.mjs';
 import { workbook } from './lib/workbook.mjs';
@@ -25,6 +27,12 @@ const TERM = { first: MONDAY, last: after(MONDAY, 16 * 7 + 4) };
 const OFF = [after(MONDAY, 14 + 3), after(MONDAY, 14 + 4)];
 const SATURDAY = after(MONDAY, 21 + 5);
 const PERIODS = [['08:10', '08:50'], ['09:00', '09:40'], ['10:20', '11:00'], ['14:00', '14:40']];
+
+/** What a calendar program makes of a feed. */
+async function readFeed(...options) {
+  const { stdout } = await promisify(execFile)(PYTHON, [join(FOREIGN_DIR, 'feed_read.py'), ...options]);
+  return JSON.parse(stdout);
+}
 
 /** The administrator's hands: everything by what is written on the page. */
 function office(page) {
@@ -242,6 +250,49 @@ test('a term planned by hand', { timeout: 120_000 }, async (t) => {
     await hands.part('week');
     for (let i = 0; i < 3; i += 1) await page.click('[data-act="week-after"]');
     await page.locator(`[data-lesson="${saturday[0].id}"]`).waitFor();
+  });
+
+  await t.test('a pairing gets an assistant and a class', async () => {
+    const helper = await hands.api('POST', '/api/people', { name: '赵老师', user: 'zhao', password: 'music lesson', role: 'teacher', school: made.village.id });
+    const pupils = await hands.api('POST', '/api/classes', { school: made.village.id, name: '1班', grade: '三年级' });
+    await hands.part('pairings');
+    await page.locator('tr', { hasText: '音乐' }).locator('[data-act="plan"]').click();
+    await page.click('[data-act="pair-details"]');
+    await hands.pick('pair-helper', '赵老师');
+    await page.selectOption(`details [data-room="${made.near.id}"]`, pupils.id);
+    await page.click('details [data-act="save"]');
+    await page.locator('details .ready').waitFor();
+    const { id } = (await hands.api('GET', '/api/pairings?q=音乐')).items[0];
+    const { plan } = await hands.api('GET', `/api/pairings/${id}/plan`);
+    assert.deepEqual([plan.co_teachers, plan.rural_classes], [[helper.id], [{ room: made.near.id, class: pupils.id }]]);
+    // Whoever assists is taken at that time, and everything that was done is on record.
+    const week = (await hands.api('GET', `/api/week?date=${NEXT}&teacher=${helper.id}`)).lessons;
+    assert.deepEqual(week.map((lesson) => lesson.subject), ['音乐']);
+    await hands.part('history');
+    const acts = page.locator('tbody tr');
+    await acts.first().waitFor();
+    say(`on record: ${(await acts.first().innerText()).replace(/\s+/g, ' ')}`);
+    assert.match(await acts.first().innerText(), /助教/);
+  });
+
+  await t.test('a calendar program reads the feed of the school, and sees a change', async () => {
+    const feed = await hands.api('POST', '/api/feeds', { kind: 'school', subject: made.town.id });
+    const url = `${server.base_url}${feed.url}`;
+    const before = await readFeed(url);
+    assert.deepEqual(before.faults, []);
+    const music = before.events.filter((event) => event.summary.startsWith('音乐'));
+    const off = [...OFF].map((day) => `${day}T`);
+    assert.ok(music.length > 10 && !music.some((event) => off.some((day) => event.starts.startsWith(day))), 'none on a holiday');
+    assert.ok(music.some((event) => event.starts.startsWith(`${SATURDAY}T02:20`)), `the Saturday, in UTC: ${music.map((event) => event.starts)}`);
+    assert.equal((await readFeed(url, before.etag)).status, 304);
+    const lesson = (await weekOf(NEXT)).lessons.find((one) => one.subject === '音乐');
+    const term = (await hands.api('GET', '/api/terms'))[0].id;
+    await hands.api('POST', '/api/changes', { term, why: '', act: { kind: 'cancel', lesson: { entry: lesson.entry, date: lesson.original } } });
+    const after = await readFeed(url);
+    const [was, is] = [before, after].map((read) => read.events.find((event) => event.uid === lesson.id));
+    assert.deepEqual([was.status, is.status], ['CONFIRMED', 'CANCELLED']);
+    assert.ok(is.sequence > was.sequence);
+    say(`${after.events.length} events, ${is.uid} from SEQUENCE ${was.sequence} to ${is.sequence}`);
   });
 
   await t.test('a workbook with three faults is told each, mended, and written as a whole', async () => {

@@ -10,7 +10,7 @@ use crate::error::{Error, Result};
 use crate::model::{PairingId, RuleId, SchoolId, TableId};
 use crate::schema::{
     BellTable, CalendarQuery, Class, DayRule, ErrorAnswer, NewBellTable, NewClass, NewDayRules, NewTerm, Page,
-    PairingPlan, ShiftDays, Term,
+    PairingDetails, PairingPlan, ShiftDays, Term,
 };
 use crate::store::{Act, RuleToWrite, Window};
 use axum::Json;
@@ -95,7 +95,7 @@ pub(crate) async fn add_class(
         return Err(Error::Fields(fields));
     }
     let id = office.store.add_class(&new, act(&office, &me)).await?;
-    let school = office.store.schools(None, Some(new.school), Window::new(None, Some(1))).await?;
+    let school = office.store.schools(None, &Reach::School(new.school), Window::new(None, Some(1))).await?;
     let school = school.items.into_iter().next().ok_or(Error::NotFound)?;
     let school = crate::schema::SchoolRef { id: school.id, name: school.name };
     Ok((StatusCode::CREATED, Json(Class { id, name: new.name, grade: new.grade, school })))
@@ -314,6 +314,25 @@ pub(crate) async fn remove_day_rule(
     Ok(StatusCode::NO_CONTENT)
 }
 
+/// 404 unless the caller plans the master side's lessons.
+async fn plans(office: &App, me: &Identity, id: PairingId) -> Result<SchoolId> {
+    let master = office.store.schools_of_pairing(id).await?.into_iter().next().ok_or(Error::NotFound)?;
+    office.store.must_reach(&office.store.reach(&me.caller).await?, master).await?;
+    Ok(master)
+}
+
+/// What the calendar knows of a pairing: who assists, which classes, from when to when.
+#[utoipa::path(get, path = "/api/pairings/{pairing}/plan", tag = "calendar", params(("pairing" = PairingId, Path)),
+    responses((status = 200, body = PairingDetails), (status = 404, body = ErrorAnswer)))]
+pub(crate) async fn pairing_details(
+    State(office): State<App>,
+    me: Identity,
+    Path(id): Path<PairingId>,
+) -> Result<Json<PairingDetails>> {
+    plans(&office, &me, id).await?;
+    office.store.pairing_details(id).await.map(Json)
+}
+
 /// Says what the calendar knows of a pairing: who assists, which classes, from when to when.
 #[utoipa::path(put, path = "/api/pairings/{pairing}/plan", tag = "calendar", params(("pairing" = PairingId, Path)),
     request_body = PairingPlan,
@@ -324,8 +343,7 @@ pub(crate) async fn plan_pairing(
     Path(id): Path<PairingId>,
     Form(new): Form<PairingPlan>,
 ) -> Result<StatusCode> {
-    let master = office.store.schools_of_pairing(id).await?.into_iter().next().ok_or(Error::NotFound)?;
-    office.store.must_reach(&office.store.reach(&me.caller).await?, master).await?;
+    let master = plans(&office, &me, id).await?;
     let mut fields = BTreeMap::new();
     if new.from.zip(new.to).is_some_and(|(from, to)| to < from) {
         fields.insert("to".to_owned(), "is before from".to_owned());

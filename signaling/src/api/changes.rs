@@ -5,7 +5,7 @@ use super::calendar::unfit;
 use super::door::{Form, Path, Query};
 use crate::almanac::Almanac;
 use crate::auth::{Identity, Reach};
-use crate::calendar::{Change, LessonName, Refusal, Timetable, change, changes::undo, read};
+use crate::calendar::{Change, LessonName, Refusal, change, changes::undo, read};
 use crate::error::{Error, Result};
 use crate::model::{ChangeId, ChangeState, EntryId, PersonId, Role, SchoolId, TermId};
 use crate::office::Office;
@@ -55,6 +55,18 @@ struct Tried {
 }
 
 impl Office {
+    /// The almanac in which a change is looked at.
+    async fn almanac_for(&self, term: TermId, act: &ChangeAct) -> Result<Arc<Almanac>> {
+        let entries: Vec<EntryId> = act.lessons().iter().map(|l| l.entry).collect();
+        let mut schools = self.store.schools_of_entries(&entries).await?;
+        if let ChangeAct::Substitute { teacher, .. } = act
+            && let Ok(person) = self.store.person(*teacher).await
+        {
+            schools.extend(person.school.map(|s| s.id));
+        }
+        self.almanac_part(term, schools).await
+    }
+
     async fn tried(&self, almanac: &Almanac, reach: &Reach, act: &ChangeAct) -> Result<Tried> {
         let mut asks = Vec::new();
         for lesson in act.lessons() {
@@ -93,8 +105,9 @@ impl Office {
         Ok(())
     }
 
-    /// What a change gives, with nothing in its way. Takes as long as the term is large, so not on an async thread.
-    async fn changed(&self, almanac: &Arc<Almanac>, act: Change) -> Result<Timetable> {
+    /// Refuses a change with everything that is in its way. Not on an async thread: it may take as long as the term is
+    /// large.
+    async fn possible(&self, almanac: &Arc<Almanac>, act: Change) -> Result<()> {
         let shared = almanac.clone();
         let done = tokio::task::spawn_blocking(move || {
             change(&shared.plan, &shared.timetable, &shared.index, &act).map_err(|refusal| refused(&shared, refusal))
@@ -112,7 +125,7 @@ impl Office {
                 return Err(Error::InTheWay(clashes));
             }
         }
-        Ok(after)
+        Ok(())
     }
 }
 
@@ -126,16 +139,16 @@ pub(crate) async fn check_change(
     Form(new): Form<NewChange>,
 ) -> Result<Json<ChangeCheck>> {
     let reach = office.store.reach(&me.caller).await?;
-    let almanac = office.almanac(new.term).await?;
+    let almanac = office.almanac_for(new.term, &new.act).await?;
     let tried = office.tried(&almanac, &reach, &new.act).await?;
-    let clashes: Vec<PlanClash> = match office.changed(&almanac, tried.act).await {
-        Ok(_) => Vec::new(),
+    let clashes: Vec<PlanClash> = match office.possible(&almanac, tried.act).await {
+        Ok(()) => Vec::new(),
         Err(Error::InTheWay(clashes)) => clashes,
         Err(error) => return Err(error),
     };
     let mut asks = Vec::new();
     for school in tried.asks {
-        let found = office.store.schools(None, Some(school), Window::new(None, Some(1))).await?;
+        let found = office.store.schools(None, &Reach::School(school), Window::new(None, Some(1))).await?;
         asks.extend(found.items.into_iter().map(|s| SchoolRef { id: s.id, name: s.name }));
     }
     Ok(Json(ChangeCheck { possible: clashes.is_empty(), clashes, asks }))
@@ -156,16 +169,11 @@ pub(crate) async fn add_change(
     }
     let reach = office.store.reach(&me.caller).await?;
     let _turn = office.calendar.lock().await;
-    let almanac = office.almanac(new.term).await?;
+    let almanac = office.almanac_for(new.term, &new.act).await?;
     let tried = office.tried(&almanac, &reach, &new.act).await?;
-    let after = office.changed(&almanac, tried.act).await?;
+    office.possible(&almanac, tried.act).await?;
     let id = office.store.add_change(&new, &tried.asks, person, office.now().ms).await?;
     if tried.asks.is_empty() {
-        let mut plan = almanac.plan.clone();
-        plan.changes.push(tried.act);
-        let mut changes = almanac.changes.clone();
-        changes.push(id);
-        office.turn_page(&almanac, plan, after, changes).await?;
         office.replan();
     }
     Ok((StatusCode::CREATED, Json(office.store.change(id).await?)))
@@ -214,11 +222,11 @@ pub(crate) async fn consent(
 
 /// All have agreed: is it still possible?
 async fn make(office: &App, found: &CalendarChange, person: PersonId, now_ms: i64) -> Result<()> {
-    let almanac = office.almanac(found.term).await?;
+    let almanac = office.almanac_for(found.term, &found.act).await?;
     let document = serde_json::to_value(&found.act).map_err(|_| Error::Internal("a document is always JSON"))?;
     let act = read::change(&almanac.plan, &document).map_err(unfit)?;
     office.not_begun(&almanac, act.lessons()).await?;
-    office.changed(&almanac, act).await?;
+    office.possible(&almanac, act).await?;
     office.store.make_change(found.id, person, now_ms).await?;
     office.replan();
     Ok(())
@@ -238,7 +246,7 @@ pub(crate) async fn undo_change(
     let found = office.store.change(id).await?;
     concerned(&office, &reach, &found).await?;
     if found.state == ChangeState::Made {
-        undone(&office, found.term, id).await?;
+        undone(&office, &found).await?;
     }
     office.store.undo_change(id, person, office.now().ms).await?;
     office.replan();
@@ -246,9 +254,9 @@ pub(crate) async fn undo_change(
 }
 
 /// Is the old place still free?
-async fn undone(office: &App, term: TermId, id: ChangeId) -> Result<()> {
-    let almanac = office.almanac(term).await?;
-    let at = almanac.changes.iter().position(|c| *c == id).ok_or(Error::NotFound)?;
+async fn undone(office: &App, found: &CalendarChange) -> Result<()> {
+    let almanac = office.almanac_for(found.term, &found.act).await?;
+    let at = almanac.changes.iter().position(|c| *c == found.id).ok_or(Error::NotFound)?;
     office.not_begun(&almanac, almanac.plan.changes[at].lessons()).await?;
     let shared = almanac.clone();
     let done = tokio::task::spawn_blocking(move || {

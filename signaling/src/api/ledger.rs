@@ -6,7 +6,9 @@ use crate::auth::{Caller, Identity};
 use crate::error::{Error, Result};
 use crate::feed;
 use crate::model::{FeedId, Role, Subject};
-use crate::schema::{ErrorAnswer, Feed, Figure, FigureQuery, LedgerQuery, LedgerRow, NewFeed, Page};
+use crate::schema::{
+    AuditQuery, AuditRow, ErrorAnswer, Feed, Figure, FigureQuery, LedgerQuery, LedgerRow, NewFeed, Page,
+};
 use crate::secret::{hash, random_token};
 use crate::sheet::{self, Sheet};
 use crate::store::Window;
@@ -105,6 +107,12 @@ pub(crate) async fn outcomes(
     let reach = office.store.reach(&me.caller).await?;
     let window = Window::new(q.page, q.per_page);
     office.store.ledger(&reach, &q, window, office.config.zone_offset_ms).await.map(Json)
+}
+
+/// What was done to the calendar, by whom and when; the newest first.
+#[utoipa::path(get, path = "/api/audit", tag = "calendar", params(AuditQuery), responses((status = 200, body = Page<AuditRow>)))]
+pub(crate) async fn audit(State(office): State<App>, Query(q): Query<AuditQuery>) -> Result<Json<Page<AuditRow>>> {
+    office.store.audit(q.person, Window::new(q.page, q.per_page)).await.map(Json)
 }
 
 /// First and last millisecond of a month of the district's civil time.

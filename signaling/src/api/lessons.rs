@@ -115,12 +115,12 @@ pub(crate) async fn today(State(office): State<App>, me: Identity) -> Result<Jso
 /// Today's lessons with their health.
 #[utoipa::path(get, path = "/api/wall", tag = "lessons", responses((status = 200, body = Wall)))]
 pub(crate) async fn wall(State(office): State<App>, me: Identity) -> Result<Json<Wall>> {
-    let scope = Scope { teacher: None, ..me.caller.scope()? };
+    let today = office.walled(&me.caller).await?;
     let now_ms = office.now().ms;
     let online = office.hub.rooms_online();
     let mut at_risk = Vec::new();
     let mut lessons = Vec::new();
-    for lesson in office.today(scope).await? {
+    for lesson in today {
         let running = office.act(|floor, _, _| floor.lesson(lesson.id).map(crate::lesson::Lesson::health));
         let offline: Vec<WallCause> = match lesson.state {
             LessonState::Planned if lesson.starts_ms - now_ms <= RISK_MS && lesson.ends_ms > now_ms => lesson
@@ -207,6 +207,19 @@ impl crate::office::Office {
             whip: path("whip", role != TokenRole::Whep),
             whep: path("whep", role != TokenRole::Whip),
         })
+    }
+
+    /// Today's lessons on an administrator's wall.
+    async fn walled(&self, caller: &Caller) -> Result<Vec<Lesson>> {
+        if !matches!(caller, Caller::Person { role: crate::model::Role::GroupAdmin, .. }) {
+            return self.today(Scope { teacher: None, ..caller.scope()? }).await;
+        }
+        let reach = self.store.reach(caller).await?;
+        let own = self.store.schools(None, &reach, crate::store::Window::all()).await?;
+        let own: std::collections::HashSet<crate::model::SchoolId> = own.items.into_iter().map(|s| s.id).collect();
+        let mut lessons = self.today(Scope::default()).await?;
+        lessons.retain(|l| own.contains(&l.master.school.id) || l.rooms.iter().any(|r| own.contains(&r.school.id)));
+        Ok(lessons)
     }
 
     /// Today's lessons in scope.

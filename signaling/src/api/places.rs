@@ -2,7 +2,7 @@
 
 use super::App;
 use super::door::{Form, Query, name};
-use crate::auth::Identity;
+use crate::auth::{Caller, Identity, Reach};
 use crate::error::{Error, Result};
 use crate::model::{Role, SchoolId};
 use crate::schema::{
@@ -24,6 +24,18 @@ fn fitting(fields: BTreeMap<String, String>) -> Result<()> {
     if fields.is_empty() { Ok(()) } else { Err(Error::Fields(fields)) }
 }
 
+/// The schools a list is limited to: those of the own group, or as [`limited`] says.
+async fn within(office: &App, me: &Identity, asked: Option<SchoolId>) -> Result<Reach> {
+    if !matches!(me.caller, Caller::Person { role: Role::GroupAdmin, .. }) {
+        return limited(me, asked).map(Reach::from);
+    }
+    let reach = office.store.reach(&me.caller).await?;
+    match asked {
+        None => Ok(reach),
+        Some(school) => office.store.must_reach(&reach, school).await.map(|()| Reach::School(school)),
+    }
+}
+
 /// The school a list is limited to; another school than one's own has nothing in it.
 fn limited(me: &Identity, asked: Option<SchoolId>) -> Result<Option<SchoolId>> {
     match (me.caller.school_bound()?, asked) {
@@ -40,8 +52,8 @@ pub(crate) async fn schools(
     me: Identity,
     Query(q): Query<ListQuery>,
 ) -> Result<Json<Page<School>>> {
-    let only = limited(&me, q.school)?;
-    office.store.schools(q.q.as_deref(), only, Window::new(q.page, q.per_page)).await.map(Json)
+    let only = within(&office, &me, q.school).await?;
+    office.store.schools(q.q.as_deref(), &only, Window::new(q.page, q.per_page)).await.map(Json)
 }
 
 /// Adds a school.
@@ -67,8 +79,8 @@ pub(crate) async fn rooms(
     me: Identity,
     Query(q): Query<ListQuery>,
 ) -> Result<Json<Page<Room>>> {
-    let only = limited(&me, q.school)?;
-    let mut page = office.store.rooms(q.q.as_deref(), only, Window::new(q.page, q.per_page)).await?;
+    let only = within(&office, &me, q.school).await?;
+    let mut page = office.store.rooms(q.q.as_deref(), &only, Window::new(q.page, q.per_page)).await?;
     page.items.iter_mut().for_each(|room| office.mark_online(room));
     Ok(Json(page))
 }
@@ -99,8 +111,8 @@ pub(crate) async fn people(
     me: Identity,
     Query(q): Query<ListQuery>,
 ) -> Result<Json<Page<Person>>> {
-    let only = limited(&me, q.school)?;
-    office.store.people(q.q.as_deref(), only, Window::new(q.page, q.per_page)).await.map(Json)
+    let only = within(&office, &me, q.school).await?;
+    office.store.people(q.q.as_deref(), &only, Window::new(q.page, q.per_page)).await.map(Json)
 }
 
 /// Adds a person. School administrators add teachers of their own school only.
@@ -128,7 +140,7 @@ pub(crate) async fn add_person(
         fields.insert("school".into(), "required for this role".into());
     }
     if let Some(school) = new.school
-        && office.store.schools(None, Some(school), Window::new(None, Some(1))).await?.total == 0
+        && office.store.schools(None, &Reach::School(school), Window::new(None, Some(1))).await?.total == 0
     {
         fields.insert("school".into(), "no such school".into());
     }
@@ -146,8 +158,8 @@ pub(crate) async fn pairings(
     me: Identity,
     Query(q): Query<ListQuery>,
 ) -> Result<Json<Page<Pairing>>> {
-    let only = limited(&me, q.school)?;
-    office.store.pairings(q.q.as_deref(), only, Window::new(q.page, q.per_page)).await.map(Json)
+    let only = within(&office, &me, q.school).await?;
+    office.store.pairings(q.q.as_deref(), &only, Window::new(q.page, q.per_page)).await.map(Json)
 }
 
 /// Adds a pairing.

@@ -7,10 +7,10 @@ use crate::almanac::Almanac;
 use crate::auth::{Caller, Identity, Reach};
 use crate::calendar::clashes::Who;
 use crate::calendar::common::{candidate, lessons_of, week_periods};
-use crate::calendar::model::{Entry as PlanEntry, EntryNo, SchoolNo};
+use crate::calendar::model::{Entry as PlanEntry, EntryNo, Plan, SchoolNo};
 use crate::calendar::{Lesson, read};
 use crate::error::{Error, Result};
-use crate::model::{EntryId, Role, SchoolId};
+use crate::model::{EntryId, Role, SchoolId, Subject};
 use crate::schema::{
     BellPeriod, CalendarQuery, Entry, EntryCheck, ErrorAnswer, FreePeriodsQuery, NewEntry, Page, PlanClash, Week,
     WeekDay, WeekPeriod, WeekQuery,
@@ -46,7 +46,8 @@ async fn masters(office: &App, me: &Identity, pairing: crate::model::PairingId) 
 }
 
 async fn tried(office: &App, new: &NewEntry) -> Result<EntryCheck> {
-    let almanac = &*office.almanac(new.term).await?;
+    let schools = office.store.schools_of_pairing(new.pairing).await?;
+    let almanac = &*office.almanac_of(new.term, schools).await?;
     let document = json!({"pairing": new.pairing, "weekday": new.weekday, "period": new.period, "weeks": new.weeks});
     let entry = read::entry(&almanac.plan, &document).map_err(unfit)?;
     let pairing = &almanac.plan.pairings[entry.pairing.at()];
@@ -118,7 +119,8 @@ pub(crate) async fn free_periods(
     Form(asked): Form<FreePeriodsQuery>,
 ) -> Result<Json<Vec<WeekPeriod>>> {
     masters(&office, &me, asked.pairing).await?;
-    let almanac = office.almanac(asked.term).await?;
+    let schools = office.store.schools_of_pairing(asked.pairing).await?;
+    let almanac = office.almanac_of(asked.term, schools).await?;
     let document = json!({"pairing": asked.pairing, "weekday": 1, "period": 1, "weeks": asked.weeks});
     let PlanEntry { pairing, weeks, .. } = read::entry(&almanac.plan, &document).map_err(unfit)?;
     let pairing = &almanac.plan.pairings[pairing.at()];
@@ -138,38 +140,49 @@ pub(crate) async fn free_periods(
 
 /// Whose week is asked for, and the school whose bells and holidays it shows.
 struct Asked {
-    who: Option<Who>,
+    kind: Subject,
+    id: String,
     school: Option<SchoolId>,
 }
 
-async fn asked(office: &App, me: &Identity, almanac: &Almanac, q: &WeekQuery) -> Result<Asked> {
-    let plan = &almanac.plan;
+impl Asked {
+    /// The plan's number of whose week it is; none where no lesson names them.
+    fn who(&self, plan: &Plan) -> Option<Who> {
+        match self.kind {
+            Subject::Teacher => plan.people.number(&self.id).map(Who::Person),
+            Subject::Class => plan.classes.number(&self.id).map(Who::Class),
+            Subject::Room => plan.rooms.number(&self.id).map(Who::Room),
+            Subject::School => plan.school_ids.number(&self.id).map(Who::School),
+        }
+    }
+}
+
+async fn asked(office: &App, me: &Identity, q: &WeekQuery) -> Result<Asked> {
     if let Caller::Person { id, role: Role::Teacher, school } = me.caller {
         if q.teacher.is_some_and(|t| t != id) || q.class.is_some() || q.room.is_some() || q.school.is_some() {
             return Err(Error::NotFound);
         }
-        let who = plan.people.number(&id.to_string()).map(Who::Person);
-        return Ok(Asked { who, school });
+        return Ok(Asked { kind: Subject::Teacher, id: id.to_string(), school });
     }
     let reach = office.store.reach(&me.caller).await?;
-    let (who, school) = match (q.teacher, q.class, q.room, q.school.or(reach.school())) {
+    let (kind, id, school) = match (q.teacher, q.class, q.room, q.school.or(reach.school())) {
         (Some(teacher), None, None, _) => {
             let school = office.store.person(teacher).await?.school.map(|s| s.id).ok_or(Error::NotFound)?;
-            (plan.people.number(&teacher.to_string()).map(Who::Person), school)
+            (Subject::Teacher, teacher.to_string(), school)
         }
         (None, Some(class), None, _) => {
             let school = office.store.school_of_class(class).await?;
-            (plan.classes.number(&class.to_string()).map(Who::Class), school)
+            (Subject::Class, class.to_string(), school)
         }
         (None, None, Some(room), _) => {
             let school = office.store.school_of_room(room).await?;
-            (plan.rooms.number(&room.to_string()).map(Who::Room), school)
+            (Subject::Room, room.to_string(), school)
         }
-        (None, None, None, Some(school)) => (plan.school_ids.number(&school.to_string()).map(Who::School), school),
+        (None, None, None, Some(school)) => (Subject::School, school.to_string(), school),
         _ => return Err(Error::field("school", "one teacher, class, room or school")),
     };
     office.store.must_reach(&reach, school).await?;
-    Ok(Asked { who, school: Some(school) })
+    Ok(Asked { kind, id, school: Some(school) })
 }
 
 /// A week of a teacher, class, room or school. A teacher sees the own week only.
@@ -180,14 +193,17 @@ pub(crate) async fn week(State(office): State<App>, me: Identity, Query(q): Quer
     let today = today.map(|t| t.to_zoned(jiff::tz::TimeZone::UTC).date()).unwrap_or_default();
     let date = q.date.unwrap_or(today);
     let term = office.term_of(date).await?.ok_or(Error::NotFound)?;
-    let almanac = office.almanac(term).await?;
-    let asked = asked(&office, &me, &almanac, &q).await?;
+    let asked = asked(&office, &me, &q).await?;
+    let almanac = match asked.school {
+        Some(school) => office.almanac_of(term, vec![school]).await?,
+        None => office.almanac(term).await?,
+    };
     let monday = date.saturating_sub(Span::new().days(date.weekday().to_monday_zero_offset()));
     let next = monday.saturating_add(Span::new().days(7));
     let instant = |day: Date| almanac.timetable.book.instant(&almanac.plan, day, 0).0;
     let (from_s, to_s) = (instant(monday), instant(next));
     let in_week = |l: &&Lesson| l.ends_s > from_s && l.starts_s < to_s;
-    let mut lessons: Vec<&Lesson> = match asked.who {
+    let mut lessons: Vec<&Lesson> = match asked.who(&almanac.plan) {
         None => Vec::new(),
         Some(Who::School(school)) => {
             almanac.timetable.between(from_s, to_s).filter(|l| almanac.concerns(l, Who::School(school))).collect()

@@ -1,6 +1,6 @@
 //! Bells and what people do in a running lesson.
 
-use super::{Audience, Effect, Holder, Lesson, Now};
+use super::{Audience, Effect, Holder, Lesson, Now, Presence};
 use crate::command::{Command, RecordingId, SeatId, Source, SourceKind};
 use crate::error::{Error, Result};
 use crate::messages::{Bell, Quality, ServerMessage};
@@ -17,11 +17,11 @@ pub struct Ending {
 }
 
 impl Ending {
-    /// Judges by presence: `seats` are (seat, whose, milliseconds present between the bells).
-    pub fn judge(held: bool, planned_ms: i64, seats: &[(SeatId, Holder, i64)]) -> Self {
+    /// Judges by who was there and heard the lesson: `seats` are (seat, whose, how long between the bells).
+    pub fn judge(held: bool, planned_ms: i64, seats: &[(SeatId, Holder, Presence)]) -> Self {
         let is_room = |holder: &Holder| matches!(holder, Holder::Room(_));
-        let rooms: Vec<i64> = seats.iter().filter(|(_, h, _)| is_room(h)).map(|(.., ms)| *ms).collect();
-        let taught = seats.iter().any(|(_, holder, ms)| !is_room(holder) && *ms > 0);
+        let rooms: Vec<i64> = seats.iter().filter(|(_, h, _)| is_room(h)).map(|(.., p)| p.sound_ms).collect();
+        let taught = seats.iter().any(|(_, holder, p)| !is_room(holder) && p.sound_ms > 0);
         let enough_ms = planned_ms as f64 * DELIVERED_SHARE;
         let result = if !held || !taught || rooms.iter().all(|ms| *ms == 0) {
             OutcomeResult::Failed
@@ -30,13 +30,13 @@ impl Ending {
         } else {
             OutcomeResult::Partial
         };
-        let seat = |(seat, _, ms): &(SeatId, Holder, i64)| serde_json::json!({ "seat": seat, "attendance_ms": ms });
+        let seat = |(seat, _, p): &(SeatId, Holder, Presence)| serde_json::json!({ "seat": seat, "attendance_ms": p.attendance_ms, "sound_ms": p.sound_ms });
         let seats: Vec<_> = seats.iter().map(seat).collect();
         Self { result, evidence: serde_json::json!({ "planned_ms": planned_ms, "seats": seats }) }
     }
 }
 
-/// A room that was there for this share of the lesson had it.
+/// A room that heard the lesson for this share of the lesson had it.
 const DELIVERED_SHARE: f64 = 0.8;
 
 impl Lesson {
@@ -87,7 +87,7 @@ impl Lesson {
 
     fn ending(&self) -> Ending {
         let held_ms = self.ends_ms - self.starts_ms;
-        let seats: Vec<_> = self.seats.iter().map(|s| (s.facts.id, s.facts.holder, s.attendance_ms)).collect();
+        let seats: Vec<_> = self.seats.iter().map(|s| (s.facts.id, s.facts.holder, s.presence)).collect();
         let mut ending = Ending::judge(self.state == LessonState::Live, held_ms, &seats);
         ending.evidence["recording"] = serde_json::json!(self.recording.map(|(id, _)| id));
         ending.evidence["codec"] = serde_json::json!(self.codec);

@@ -106,6 +106,15 @@ pub struct Facts {
     pub seats: Vec<SeatFacts>,
 }
 
+/// How long a seat was there between the bells, milliseconds.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct Presence {
+    /// Media flowed.
+    pub attendance_ms: i64,
+    /// And with it the lesson's sound: the teacher's voice came, and was heard in the room.
+    pub sound_ms: i64,
+}
+
 /// What the store knows of a seat.
 #[derive(Clone, Debug)]
 pub struct SeatFacts {
@@ -120,7 +129,7 @@ pub struct SeatFacts {
     /// Kind of room; `master` for the teacher's.
     pub kind: RoomKind,
     /// Presence so far.
-    pub attendance_ms: i64,
+    pub presence: Presence,
     /// What its display said it can do, last time.
     pub codecs: Option<Vec<VideoCodec>>,
 }
@@ -132,7 +141,7 @@ struct Seat {
     hand: Option<i64>,
     live: BTreeSet<SourceKind>,
     since_ms: Option<i64>,
-    attendance_ms: i64,
+    presence: Presence,
     was_present: bool,
     quality: Quality,
     line: LineFacts,
@@ -200,7 +209,7 @@ impl Lesson {
             .seats
             .into_iter()
             .map(|facts| Seat {
-                attendance_ms: facts.attendance_ms,
+                presence: facts.presence,
                 facts,
                 hand: None,
                 live: BTreeSet::new(),
@@ -314,15 +323,26 @@ impl Lesson {
         if self.state != LessonState::Live {
             return;
         }
-        let present: BTreeSet<SeatId> = self.sessions.values().filter(|s| s.connected).map(|s| s.seat).collect();
-        for seat in self.seats.iter_mut().filter(|s| present.contains(&s.facts.id)) {
-            seat.attendance_ms += passed_ms;
+        let teacher = self.teacher_seat();
+        let voice = self.seat(teacher).is_some_and(|s| s.live.contains(&SourceKind::Microphone));
+        let mut there: BTreeMap<SeatId, bool> = BTreeMap::new();
+        for session in self.sessions.values().filter(|s| s.connected) {
+            // A teacher who mutes for a while teaches on, so what was heard once counts while the voice is there.
+            let heard = || session.states.get(&Slot::TeacherAudio).is_some_and(|slot| slot.ever);
+            *there.entry(session.seat).or_default() |= voice && (session.seat == teacher || heard());
+        }
+        for seat in &mut self.seats {
+            let Some(sound) = there.get(&seat.facts.id) else { continue };
+            seat.presence.attendance_ms += passed_ms;
+            if *sound {
+                seat.presence.sound_ms += passed_ms;
+            }
         }
     }
 
     /// Presence of all seats, for the store.
-    pub fn attendance(&self) -> Vec<(SeatId, i64)> {
-        self.seats.iter().map(|s| (s.facts.id, s.attendance_ms)).collect()
+    pub fn attendance(&self) -> Vec<(SeatId, Presence)> {
+        self.seats.iter().map(|s| (s.facts.id, s.presence)).collect()
     }
 
     /// Does what time asks for: presence, and the roster if it changed.
@@ -361,7 +381,7 @@ impl Lesson {
                     muted: muted.iter().filter(|m| m.seat == f.id).map(|m| m.kind).collect(),
                     quality: s.quality,
                     level: s.line.audio_level,
-                    attendance_ms: s.attendance_ms,
+                    attendance_ms: s.presence.attendance_ms,
                 }
             })
             .collect()

@@ -25,7 +25,7 @@ fn lesson(out: &mut Vec<Effect>) -> (Lesson, Vec<SeatId>, Vec<Holder>) {
                 ROOMS => RoomKind::Terminal,
                 _ => RoomKind::Interactive,
             },
-            attendance_ms: 0,
+            presence: Presence::default(),
             codecs: None,
         })
         .collect();
@@ -182,7 +182,7 @@ fn presence_counts_only_between_the_bells_and_only_once_for_two_sessions() {
     let mut out = Vec::new();
     let (mut lesson, seats, who) = lesson(&mut out);
     let at = |ms: i64| Now { ms, steady_ms: ms };
-    let teacher = |l: &Lesson| l.attendance().iter().find(|(s, _)| *s == seats[0]).map(|(_, ms)| *ms);
+    let teacher = |l: &Lesson| l.attendance().iter().find(|(s, _)| *s == seats[0]).map(|(_, p)| p.attendance_ms);
     let mut sit = |lesson: &mut Lesson, seating, ms| {
         let id = lesson.join(seating, PageKey::default(), String::new(), at(ms), &mut out).unwrap();
         lesson.connected(id, at(ms));

@@ -181,6 +181,13 @@ values! {
         /// The classes in the rural rooms.
         rural_classes: Vec<RoomClass>,
     }
+    /// What the calendar knows of a pairing, with the names that a form shows.
+    PairingDetails {
+        /// What it knows.
+        plan: PairingPlan,
+        /// Who assists, as in the plan.
+        co_teachers: Vec<PersonRef>,
+    }
     /// Which class sits in a room.
     RoomClass {
         /// The room.

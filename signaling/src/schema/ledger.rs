@@ -2,7 +2,7 @@
 
 use super::{PersonRef, SchoolRef};
 use crate::command::LessonId;
-use crate::model::{FeedId, SchoolId, Subject};
+use crate::model::{FeedId, PersonId, SchoolId, Subject};
 use jiff::civil::Date;
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
@@ -54,7 +54,7 @@ values! {
         #[serde(skip_serializing_if = "Option::is_none")]
         #[schema(value_type = Option<String>, format = Date)]
         moved_from: Option<Date>,
-        /// Of what went wrong: `not_held`, `teacher_absent`, `rooms_absent`, `server_down`, `room_short`.
+        /// Of what went wrong: `not_held`, `teacher_absent`, `rooms_absent`, `server_down`, `room_short`, `no_sound`.
         #[serde(skip_serializing_if = "Option::is_none")]
         cause: Option<String>,
         /// Rural rooms.
@@ -63,6 +63,22 @@ values! {
         rooms_served: i64,
         /// Minutes in which the teacher and at least one room can have been there together.
         minutes: i64,
+    }
+    /// One act in the calendar.
+    AuditRow {
+        /// Id.
+        id: String,
+        /// When.
+        at_ms: i64,
+        /// Who; missing where the server did it by itself.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        person: Option<PersonRef>,
+        /// What: `term_added`, `class_added`, `bell_table_put`, `bell_table_removed`, `day_rules_added`, `day_rule_removed`,
+        /// `pairing_planned`, `entry_added`, `entry_removed`, `change_asked`, `change_consented`, `change_made`,
+        /// `change_undone`, `need_added`, `need_removed`, `supply_added`, `supply_removed`, `proposal_accepted`, `imported`.
+        act: String,
+        /// Id of what it was done to, or its first day.
+        subject: String,
     }
     /// A month's figures of one group of lessons.
     Figure {
@@ -100,6 +116,19 @@ pub struct LedgerQuery {
     pub school: Option<SchoolId>,
     /// Only of this subject.
     pub subject: Option<String>,
+    /// From 1.
+    pub page: Option<i64>,
+    /// At most 100; 50 if missing.
+    pub per_page: Option<i64>,
+}
+
+/// Which page of the acts.
+#[derive(Clone, Debug, Default, Deserialize, IntoParams)]
+#[serde(default)]
+#[into_params(parameter_in = Query)]
+pub struct AuditQuery {
+    /// Only of this person.
+    pub person: Option<PersonId>,
     /// From 1.
     pub page: Option<i64>,
     /// At most 100; 50 if missing.

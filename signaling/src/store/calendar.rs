@@ -5,8 +5,8 @@ use crate::auth::{Caller, Reach};
 use crate::error::{Error, Result};
 use crate::model::{ClassId, EntryId, PairingId, PersonId, Role, RoomId, RuleId, SchoolId, TableId, TermId};
 use crate::schema::{
-    BellTable, CalendarQuery, Class, DayRule, Entry, NewBellTable, NewClass, NewEntry, NewTerm, Page, PairingPlan,
-    PersonRef, SchoolRef, Term,
+    BellTable, CalendarQuery, Class, DayRule, Entry, NewBellTable, NewClass, NewEntry, NewTerm, Page, PairingDetails,
+    PairingPlan, PersonRef, RoomClass, SchoolRef, Term,
 };
 use jiff::civil::Date;
 use sqlx::{FromRow, Sqlite, Transaction};
@@ -396,6 +396,28 @@ impl Store {
             }
         }
         Self::conclude(tx, act, "pairing_planned", id).await
+    }
+
+    /// What the calendar knows of a pairing.
+    pub async fn pairing_details(&self, id: PairingId) -> Result<PairingDetails> {
+        type Row = (Option<String>, Option<String>, Option<String>, Option<ClassId>);
+        let sql = "SELECT first_day, last_day, level, master_class FROM pairing WHERE id = $1";
+        let row: Option<Row> = sqlx::query_as(sql).bind(id).fetch_optional(&self.pool).await?;
+        let (from, to, level, master_class) = row.ok_or(Error::NotFound)?;
+        let sql = "SELECT p.id, p.name FROM pairing_co_teacher c JOIN person p ON p.id = c.person
+                   WHERE c.pairing = $1 ORDER BY p.name, p.id";
+        let people: Vec<(PersonId, String)> = sqlx::query_as(sql).bind(id).fetch_all(&self.pool).await?;
+        let sql = "SELECT room, class FROM pairing_room WHERE pairing = $1 AND class IS NOT NULL ORDER BY room";
+        let classes: Vec<(RoomId, ClassId)> = sqlx::query_as(sql).bind(id).fetch_all(&self.pool).await?;
+        let plan = PairingPlan {
+            from: from.as_deref().map(date).transpose()?,
+            to: to.as_deref().map(date).transpose()?,
+            level,
+            co_teachers: people.iter().map(|(id, _)| *id).collect(),
+            master_class,
+            rural_classes: classes.into_iter().map(|(room, class)| RoomClass { room, class }).collect(),
+        };
+        Ok(PairingDetails { plan, co_teachers: people.into_iter().map(|(id, name)| PersonRef { id, name }).collect() })
     }
 
     /// Adds an entry.

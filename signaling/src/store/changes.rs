@@ -1,14 +1,12 @@
-//! Changes 调课 and consents; and the whole calendar of a term as a plan document.
+//! Changes 调课 and consents.
 
-use super::calendar::{Act, date, json, text};
+use super::calendar::{Act, text};
 use super::{Store, Window};
 use crate::auth::Reach;
 use crate::error::{Error, Result};
 use crate::model::{ChangeId, ChangeState, EntryId, PersonId, SchoolId, TermId};
 use crate::schema::{CalendarChange, CalendarQuery, ChangeAct, NewChange, Page, PersonRef, SchoolRef};
-use serde_json::{Value, json as value};
 use sqlx::FromRow;
-use std::collections::HashMap;
 
 #[derive(FromRow)]
 struct ChangeRow {
@@ -20,16 +18,6 @@ struct ChangeRow {
     person_name: String,
     at_ms: i64,
     why: String,
-}
-
-/// A term's calendar as a plan file has it, with what the plan does not keep.
-pub(crate) struct PlanRows {
-    /// The plan document.
-    pub(crate) plan: Value,
-    /// Ids of the changes, in the order of the document.
-    pub(crate) changes: Vec<ChangeId>,
-    /// Names of schools, rooms, classes and people by id.
-    pub(crate) names: HashMap<String, String>,
 }
 
 impl Store {
@@ -160,135 +148,4 @@ impl Store {
         }
         Ok(window.page(total, items))
     }
-
-    /// Everything a term's lessons follow from.
-    pub(crate) async fn plan_rows(&self, term: TermId) -> Result<PlanRows> {
-        let term = self.term(term).await?;
-        let mut names = HashMap::new();
-        let (schools, rooms, classes) = self.plan_places(&mut names).await?;
-        let people: Vec<(String, String)> =
-            sqlx::query_as("SELECT id, name FROM person ORDER BY id").fetch_all(&self.pool).await?;
-        let teachers: Vec<Value> = people.iter().map(|(id, _)| value!({"id": id})).collect();
-        names.extend(people);
-        let sql = "SELECT id, pairing, weekday, period, weeks FROM entry WHERE term = $1 ORDER BY id";
-        let rows: Vec<(String, String, i64, i64, String)> =
-            sqlx::query_as(sql).bind(term.id).fetch_all(&self.pool).await?;
-        let mut entries = Vec::with_capacity(rows.len());
-        for (id, pairing, weekday, period, weeks) in rows {
-            let weeks = json(&weeks)?;
-            entries.push(value!({"id": id, "pairing": pairing, "weekday": weekday, "period": period, "weeks": weeks}));
-        }
-        let sql = "SELECT id, act FROM calendar_change WHERE term = $1 AND state = 'made' ORDER BY number";
-        let rows: Vec<(ChangeId, String)> = sqlx::query_as(sql).bind(term.id).fetch_all(&self.pool).await?;
-        let acts = rows.iter().map(|(_, act)| json(act)).collect::<Result<Vec<_>>>()?;
-        let plan = value!({
-            "term": {"name": term.name, "first_day": term.first_day, "last_day": term.last_day, "zone": term.zone},
-            "schools": schools, "rooms": rooms, "classes": classes, "teachers": teachers,
-            "day_rules": self.plan_rules().await?, "pairings": self.plan_pairings(&mut names).await?, "entries": entries,
-            "changes": acts,
-        });
-        Ok(PlanRows { plan, changes: rows.into_iter().map(|(id, _)| id).collect(), names })
-    }
-
-    async fn plan_places(&self, names: &mut HashMap<String, String>) -> Result<(Vec<Value>, Vec<Value>, Vec<Value>)> {
-        let sql = "SELECT school, name, first_day, last_day, weekdays, temporary, periods FROM bell_table ORDER BY school, first_day";
-        let rows: Vec<(String, String, String, String, String, i64, String)> =
-            sqlx::query_as(sql).fetch_all(&self.pool).await?;
-        let mut tables: HashMap<String, Vec<Value>> = HashMap::new();
-        for (school, name, from, to, weekdays, temporary, periods) in rows {
-            tables.entry(school).or_default().push(value!({"name": name, "from": from, "to": to,
-                "weekdays": json(&weekdays)?, "temporary": temporary != 0, "periods": json(&periods)?}));
-        }
-        let rows: Vec<(String, String, Option<String>)> =
-            sqlx::query_as("SELECT id, name, school_group FROM school ORDER BY id").fetch_all(&self.pool).await?;
-        let mut schools = Vec::with_capacity(rows.len());
-        for (id, name, group) in rows {
-            let bells = tables.remove(&id).unwrap_or_default();
-            schools.push(value!({"id": id, "group": group.filter(|g| !g.is_empty()), "bell_tables": bells}));
-            names.insert(id, name);
-        }
-        let mut places = |rows: Vec<(String, String, String)>| -> Vec<Value> {
-            let place = |(id, name, school): (String, String, String)| {
-                let place = value!({"id": id, "school": school});
-                names.insert(id, name);
-                place
-            };
-            rows.into_iter().map(place).collect()
-        };
-        let rooms = sqlx::query_as("SELECT id, name, school FROM room ORDER BY id").fetch_all(&self.pool).await?;
-        let classes = sqlx::query_as("SELECT id, name, school FROM class ORDER BY id").fetch_all(&self.pool).await?;
-        let (rooms, classes) = (places(rooms), places(classes));
-        Ok((schools, rooms, classes))
-    }
-
-    async fn plan_rules(&self) -> Result<Vec<Value>> {
-        // A rule of a group that has no school any more concerns nobody.
-        let sql = "SELECT scope, owner, day, kind, weekday, week FROM day_rule
-                   WHERE scope <> 'group' OR owner IN (SELECT school_group FROM school) ORDER BY day, scope, owner";
-        let rows: Vec<PlanRule> = sqlx::query_as(sql).fetch_all(&self.pool).await?;
-        let rule = |rule: PlanRule| {
-            date(&rule.day)?;
-            let scope = if rule.scope == "region" { value!("region") } else { value!({ rule.scope: rule.owner }) };
-            let week = rule.week.as_deref().map(json).transpose()?;
-            Ok(value!({"scope": scope, "dates": [rule.day], "kind": rule.kind, "weekday": rule.weekday, "week": week}))
-        };
-        rows.into_iter().map(rule).collect()
-    }
-
-    async fn plan_pairings(&self, names: &mut HashMap<String, String>) -> Result<Vec<Value>> {
-        let sql = "SELECT x.pairing, x.room, r.school, x.class, r.kind FROM pairing_room x JOIN room r ON r.id = x.room
-                   ORDER BY x.pairing, r.school, x.room";
-        let rows: Vec<(String, String, String, Option<String>, String)> =
-            sqlx::query_as(sql).fetch_all(&self.pool).await?;
-        let mut rural: HashMap<String, Vec<Value>> = HashMap::new();
-        for (pairing, room, school, class, kind) in rows {
-            rural
-                .entry(pairing)
-                .or_default()
-                .push(value!({"school": school, "room": room, "class": class, "kind": kind}));
-        }
-        let rows: Vec<(String, String)> =
-            sqlx::query_as("SELECT pairing, person FROM pairing_co_teacher ORDER BY pairing, person")
-                .fetch_all(&self.pool)
-                .await?;
-        let mut assist: HashMap<String, Vec<String>> = HashMap::new();
-        for (pairing, person) in rows {
-            assist.entry(pairing).or_default().push(person);
-        }
-        let sql = "SELECT g.id, g.subject, g.grade, g.teacher, g.master_room, r.school, g.master_class, g.first_day, g.last_day
-                   FROM pairing g JOIN room r ON r.id = g.master_room ORDER BY g.id";
-        let rows: Vec<PlanPairing> = sqlx::query_as(sql).fetch_all(&self.pool).await?;
-        let mut pairings = Vec::with_capacity(rows.len());
-        for g in rows {
-            pairings.push(value!({"subject": g.subject, "grade": g.grade, "teacher": g.teacher,
-                "co_teachers": assist.remove(&g.id).unwrap_or_default(),
-                "master": {"school": g.school, "room": g.master_room, "class": g.master_class},
-                "rural": rural.remove(&g.id).unwrap_or_default(), "from": g.first_day, "to": g.last_day, "id": g.id}));
-            names.insert(g.id, g.subject);
-        }
-        Ok(pairings)
-    }
-}
-
-#[derive(FromRow)]
-struct PlanPairing {
-    id: String,
-    subject: String,
-    grade: String,
-    teacher: String,
-    master_room: String,
-    school: String,
-    master_class: Option<String>,
-    first_day: Option<String>,
-    last_day: Option<String>,
-}
-
-#[derive(FromRow)]
-struct PlanRule {
-    scope: String,
-    owner: String,
-    day: String,
-    kind: String,
-    weekday: Option<i64>,
-    week: Option<String>,
 }

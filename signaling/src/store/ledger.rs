@@ -6,7 +6,7 @@ use crate::command::LessonId;
 use crate::error::Result;
 use crate::feed::Changes;
 use crate::model::{FeedId, LessonState, OutcomeResult, PersonId, SchoolId, Subject};
-use crate::schema::{Feed, LedgerQuery, LedgerRow, Page, PersonRef, SchoolRef};
+use crate::schema::{AuditRow, Feed, LedgerQuery, LedgerRow, Page, PersonRef, SchoolRef};
 use sqlx::FromRow;
 
 #[derive(FromRow)]
@@ -26,12 +26,15 @@ struct Row {
     result: Option<OutcomeResult>,
     evidence: Option<String>,
     teacher_ms: i64,
+    teacher_sound_ms: i64,
     rooms: i64,
+    there: i64,
     served: i64,
     longest_ms: i64,
+    longest_sound_ms: i64,
 }
 
-/// A room that was there for this share of the lesson, in percent, had it; the same as lessons are judged by.
+/// A room that heard this share of the lesson, in percent, had it; the same as lessons are judged by.
 const SERVED_PERCENT: i64 = 80;
 
 impl Row {
@@ -39,7 +42,9 @@ impl Row {
         let down = self.evidence.as_deref().is_some_and(|e| e.contains("\"server_down_at_end\":true"));
         match self.result? {
             OutcomeResult::Delivered => None,
+            OutcomeResult::Partial if self.there == self.rooms => Some("no_sound"),
             OutcomeResult::Partial => Some("room_short"),
+            OutcomeResult::Failed if self.teacher_ms > 0 && self.longest_ms > 0 => Some("no_sound"),
             OutcomeResult::Failed if self.teacher_ms > 0 => Some("rooms_absent"),
             OutcomeResult::Failed if self.longest_ms > 0 => Some("teacher_absent"),
             OutcomeResult::Failed if down => Some("server_down"),
@@ -70,7 +75,7 @@ impl Row {
             moved_from: original.filter(|original| day != Some(*original)),
             rooms: self.rooms,
             rooms_served: self.served,
-            minutes: self.teacher_ms.min(self.longest_ms) / 60_000,
+            minutes: self.teacher_sound_ms.min(self.longest_sound_ms) / 60_000,
         }
     }
 }
@@ -101,16 +106,39 @@ impl Store {
             "SELECT l.id, l.starts_ms, l.ends_ms, l.subject, l.grade, p.id AS teacher, p.name AS teacher_name,
                s.id AS school, s.name AS school_name, s.school_group, l.state, l.original_day, o.result, o.evidence,
                coalesce((SELECT t.attendance_ms FROM seat t WHERE t.lesson = l.id AND t.position = 0), 0) AS teacher_ms,
+               coalesce((SELECT t.sound_ms FROM seat t WHERE t.lesson = l.id AND t.position = 0), 0) AS teacher_sound_ms,
                (SELECT count(*) FROM seat t WHERE t.lesson = l.id AND t.position > 0) AS rooms,
                (SELECT count(*) FROM seat t WHERE t.lesson = l.id AND t.position > 0
-                  AND t.attendance_ms * 100 >= (l.ends_ms - l.starts_ms) * {SERVED_PERCENT}) AS served,
-               coalesce((SELECT max(t.attendance_ms) FROM seat t WHERE t.lesson = l.id AND t.position > 0), 0) AS longest_ms
+                  AND t.attendance_ms * 100 >= (l.ends_ms - l.starts_ms) * {SERVED_PERCENT}) AS there,
+               (SELECT count(*) FROM seat t WHERE t.lesson = l.id AND t.position > 0
+                  AND t.sound_ms * 100 >= (l.ends_ms - l.starts_ms) * {SERVED_PERCENT}) AS served,
+               coalesce((SELECT max(t.attendance_ms) FROM seat t WHERE t.lesson = l.id AND t.position > 0), 0) AS longest_ms,
+               coalesce((SELECT max(t.sound_ms) FROM seat t WHERE t.lesson = l.id AND t.position > 0), 0) AS longest_sound_ms
              {FROM} ORDER BY l.starts_ms, l.id LIMIT $7 OFFSET $8"
         ));
         let query = sqlx::query_as(sql).bind(reach.school()).bind(reach.group()).bind(q.from_ms).bind(q.to_ms);
         let query = query.bind(q.school).bind(&q.subject).bind(window.per_page).bind(window.offset());
         let rows: Vec<Row> = query.fetch_all(&self.pool).await?;
         Ok(window.page(total, rows.into_iter().map(|row| row.row(zone_offset_ms)).collect()))
+    }
+
+    /// What was done to the calendar, the newest first.
+    pub async fn audit(&self, person: Option<PersonId>, window: Window) -> Result<Page<AuditRow>> {
+        let sql = "SELECT count(*) FROM audit a WHERE ($1 IS NULL OR a.person = $1)";
+        let total = sqlx::query_scalar(sql).bind(person).fetch_one(&self.pool).await?;
+        let sql = "SELECT a.id, a.at_ms, a.person, p.name, a.act, a.subject FROM audit a LEFT JOIN person p ON p.id = a.person
+                   WHERE ($1 IS NULL OR a.person = $1) ORDER BY a.at_ms DESC, a.id DESC LIMIT $2 OFFSET $3";
+        type Row = (String, i64, Option<PersonId>, Option<String>, String, String);
+        let query = sqlx::query_as(sql).bind(person).bind(window.per_page).bind(window.offset());
+        let rows: Vec<Row> = query.fetch_all(&self.pool).await?;
+        let row = |(id, at_ms, person, name, act, subject): Row| AuditRow {
+            id,
+            at_ms,
+            person: person.zip(name).map(|(id, name)| PersonRef { id, name }),
+            act,
+            subject,
+        };
+        Ok(window.page(total, rows.into_iter().map(row).collect()))
     }
 
     /// Adds a feed by the hash of its secret.

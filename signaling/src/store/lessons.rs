@@ -4,7 +4,7 @@ use super::{Store, Window};
 use crate::auth::Scope;
 use crate::command::{LessonId, RecordingId, SeatId, VideoCodec};
 use crate::error::{Error, Result};
-use crate::lesson::{Facts, Holder, Members, SeatFacts};
+use crate::lesson::{Facts, Holder, Members, Presence, SeatFacts};
 use crate::messages::Capabilities;
 use crate::model::{LessonState, OutcomeResult, PersonId, RoomId, RoomKind, SchoolId, TokenRole};
 use crate::schema::{Clash, Lesson, LessonRoom, MasterSide, NewLesson, Page, Pairing, PersonRef, RoomRef, SchoolRef};
@@ -42,6 +42,7 @@ struct SeatRow {
     school: Option<SchoolId>,
     school_name: Option<String>,
     attendance_ms: i64,
+    sound_ms: i64,
     capabilities: Option<String>,
 }
 
@@ -74,7 +75,7 @@ const LESSON_COUNT: &str = "SELECT count(*) FROM lesson l JOIN room r ON r.id = 
       AND ($4 IS NULL OR l.ends_ms > $4) AND ($5 IS NULL OR l.starts_ms < $5)";
 
 const SEATS: &str = "SELECT t.id, t.person, p.name AS person_name, t.room, r.name AS room_name, r.kind, r.class,
-        s.id AS school, s.name AS school_name, t.attendance_ms,
+        s.id AS school, s.name AS school_name, t.attendance_ms, t.sound_ms,
         (SELECT d.capabilities FROM display d WHERE d.room = t.room AND d.state = 'paired' AND d.capabilities IS NOT NULL
          ORDER BY d.last_seen_ms DESC LIMIT 1) AS capabilities
     FROM seat t LEFT JOIN person p ON p.id = t.person LEFT JOIN room r ON r.id = t.room
@@ -291,7 +292,7 @@ impl Store {
                 name: s.person_name.or(s.room_name)?,
                 school: s.school.zip(s.school_name).map(|(id, name)| SchoolRef { id, name }),
                 kind: s.kind.unwrap_or(RoomKind::Master),
-                attendance_ms: s.attendance_ms,
+                presence: Presence { attendance_ms: s.attendance_ms, sound_ms: s.sound_ms },
                 codecs: capabilities.map(|c| codecs_of(&c)).filter(|c| !c.is_empty()),
             })
         });
@@ -377,14 +378,14 @@ impl Store {
     }
 
     /// Keeps presence; it only grows, so a late write of an older figure does no harm.
-    pub async fn keep_attendance(&self, seats: &[(SeatId, i64)]) -> Result<()> {
+    pub async fn keep_attendance(&self, seats: &[(SeatId, Presence)]) -> Result<()> {
         if seats.is_empty() {
             return Ok(());
         }
         let mut tx = self.write().await?;
-        for (seat, ms) in seats {
-            let sql = "UPDATE seat SET attendance_ms = $2 WHERE id = $1 AND attendance_ms < $2";
-            sqlx::query(sql).bind(seat).bind(ms).execute(&mut *tx).await?;
+        for (seat, Presence { attendance_ms, sound_ms }) in seats {
+            let sql = "UPDATE seat SET attendance_ms = $2, sound_ms = $3 WHERE id = $1 AND attendance_ms < $2";
+            sqlx::query(sql).bind(seat).bind(attendance_ms).bind(sound_ms).execute(&mut *tx).await?;
         }
         Ok(tx.commit().await?)
     }

@@ -13,15 +13,16 @@ mod library;
 mod market;
 mod people;
 mod places;
+mod plan;
 mod planned;
 mod recordings;
 
 pub use calendar::Act;
 pub(crate) use calendar::RuleToWrite;
-pub(crate) use changes::PlanRows;
 pub use displays::{DisplayRow, PairingTry};
 pub(crate) use lessons::{DueRow, codecs_of};
 pub use library::RecordingFacts;
+pub(crate) use plan::PlanRows;
 pub(crate) use planned::{LoneLesson, PlannedRow, Wanted};
 pub use recordings::RecordingRow;
 

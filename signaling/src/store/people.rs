@@ -1,7 +1,7 @@
 //! People, their sign-ins, and whom credentials stand for.
 
 use super::{Store, Window, contains};
-use crate::auth::{Caller, Identity};
+use crate::auth::{Caller, Identity, Reach};
 use crate::command::LessonId;
 use crate::error::{Error, Result};
 use crate::model::{DisplayId, DisplayState, PersonId, Role, RoomId, SchoolId, TokenRole};
@@ -74,17 +74,19 @@ impl Store {
     }
 
     /// People, by name.
-    pub async fn people(&self, q: Option<&str>, school: Option<SchoolId>, window: Window) -> Result<Page<Person>> {
-        const WHERE: &str = "SELECT count(*) FROM person p WHERE ($1 IS NULL OR p.school = $1)
-            AND ($2 IS NULL OR p.name LIKE $2 ESCAPE '!' OR p.login LIKE $2 ESCAPE '!')";
-        let q = contains(q);
-        let total = sqlx::query_scalar(WHERE).bind(school).bind(&q).fetch_one(&self.pool).await?;
+    pub async fn people(&self, q: Option<&str>, reach: &Reach, window: Window) -> Result<Page<Person>> {
+        const COUNT: &str = "SELECT count(*) FROM person p LEFT JOIN school s ON s.id = p.school
+            WHERE ($1 IS NULL OR p.school = $1) AND ($2 IS NULL OR s.school_group = $2)
+              AND ($3 IS NULL OR p.name LIKE $3 ESCAPE '!' OR p.login LIKE $3 ESCAPE '!')";
+        let (q, school, group) = (contains(q), reach.school(), reach.group());
+        let total = sqlx::query_scalar(COUNT).bind(school).bind(group).bind(&q).fetch_one(&self.pool).await?;
         let sql = "SELECT p.id, p.name, p.login, p.role, p.school, s.name AS school_name
                    FROM person p LEFT JOIN school s ON s.id = p.school
-                   WHERE ($1 IS NULL OR p.school = $1)
-                     AND ($2 IS NULL OR p.name LIKE $2 ESCAPE '!' OR p.login LIKE $2 ESCAPE '!')
-                   ORDER BY p.name, p.id LIMIT $3 OFFSET $4";
-        let query = sqlx::query_as(sql).bind(school).bind(&q).bind(window.per_page).bind(window.offset());
+                   WHERE ($1 IS NULL OR p.school = $1) AND ($2 IS NULL OR s.school_group = $2)
+                     AND ($3 IS NULL OR p.name LIKE $3 ESCAPE '!' OR p.login LIKE $3 ESCAPE '!')
+                   ORDER BY p.name, p.id LIMIT $4 OFFSET $5";
+        let query = sqlx::query_as(sql).bind(school).bind(group).bind(&q);
+        let query = query.bind(window.per_page).bind(window.offset());
         let rows: Vec<PersonRow> = query.fetch_all(&self.pool).await?;
         Ok(window.page(total, rows.into_iter().map(Into::into).collect()))
     }

@@ -1,6 +1,7 @@
 //! Schools, classrooms, pairings.
 
 use super::{Store, Window, contains};
+use crate::auth::Reach;
 use crate::error::{Error, Result};
 use crate::model::{DisplayId, PairingId, PersonId, RoomId, RoomKind, SchoolId, SchoolKind};
 use crate::schema::{
@@ -73,13 +74,19 @@ const PAIRING: &str = "SELECT g.id, g.subject, g.grade, g.teacher, p.name AS tea
       AND ($2 IS NULL OR s.id = $2 OR EXISTS (SELECT 1 FROM pairing_room x JOIN room y ON y.id = x.room
                                               WHERE x.pairing = g.id AND y.school = $2))
       AND ($3 IS NULL OR g.subject LIKE $3 ESCAPE '!' OR p.name LIKE $3 ESCAPE '!' OR r.name LIKE $3 ESCAPE '!')
-    ORDER BY g.subject, g.grade, g.id LIMIT $4 OFFSET $5";
+      AND ($4 IS NULL OR s.school_group = $4 OR EXISTS (SELECT 1 FROM pairing_room x JOIN room y ON y.id = x.room
+                                                          JOIN school z ON z.id = y.school
+                                                        WHERE x.pairing = g.id AND z.school_group = $4))
+    ORDER BY g.subject, g.grade, g.id LIMIT $5 OFFSET $6";
 
 const PAIRING_COUNT: &str = "SELECT count(*)
     FROM pairing g JOIN person p ON p.id = g.teacher JOIN room r ON r.id = g.master_room JOIN school s ON s.id = r.school
     WHERE ($1 IS NULL OR s.id = $1 OR EXISTS (SELECT 1 FROM pairing_room x JOIN room y ON y.id = x.room
                                               WHERE x.pairing = g.id AND y.school = $1))
-      AND ($2 IS NULL OR g.subject LIKE $2 ESCAPE '!' OR p.name LIKE $2 ESCAPE '!' OR r.name LIKE $2 ESCAPE '!')";
+      AND ($2 IS NULL OR g.subject LIKE $2 ESCAPE '!' OR p.name LIKE $2 ESCAPE '!' OR r.name LIKE $2 ESCAPE '!')
+      AND ($3 IS NULL OR s.school_group = $3 OR EXISTS (SELECT 1 FROM pairing_room x JOIN room y ON y.id = x.room
+                                                          JOIN school z ON z.id = y.school
+                                                        WHERE x.pairing = g.id AND z.school_group = $3))";
 
 impl Store {
     /// Adds a school. 409 if the name is taken.
@@ -98,15 +105,17 @@ impl Store {
     }
 
     /// Schools, by name.
-    pub async fn schools(&self, q: Option<&str>, only: Option<SchoolId>, window: Window) -> Result<Page<School>> {
+    pub async fn schools(&self, q: Option<&str>, reach: &Reach, window: Window) -> Result<Page<School>> {
         let q = contains(q);
-        let sql = "SELECT count(*) FROM school
-                   WHERE ($1 IS NULL OR id = $1) AND ($2 IS NULL OR name LIKE $2 ESCAPE '!')";
-        let total = sqlx::query_scalar(sql).bind(only).bind(&q).fetch_one(&self.pool).await?;
-        let sql = "SELECT id, name, school_group, kind FROM school
-                   WHERE ($1 IS NULL OR id = $1) AND ($2 IS NULL OR name LIKE $2 ESCAPE '!')
-                   ORDER BY name, id LIMIT $3 OFFSET $4";
-        let query = sqlx::query_as(sql).bind(only).bind(&q).bind(window.per_page).bind(window.offset());
+        let sql = "SELECT count(*) FROM school WHERE ($1 IS NULL OR id = $1)
+                     AND ($2 IS NULL OR school_group = $2) AND ($3 IS NULL OR name LIKE $3 ESCAPE '!')";
+        let query = sqlx::query_scalar(sql).bind(reach.school()).bind(reach.group());
+        let total = query.bind(&q).fetch_one(&self.pool).await?;
+        let sql = "SELECT id, name, school_group, kind FROM school WHERE ($1 IS NULL OR id = $1)
+                     AND ($2 IS NULL OR school_group = $2) AND ($3 IS NULL OR name LIKE $3 ESCAPE '!')
+                   ORDER BY name, id LIMIT $4 OFFSET $5";
+        let query = sqlx::query_as(sql).bind(reach.school()).bind(reach.group()).bind(&q);
+        let query = query.bind(window.per_page).bind(window.offset());
         let rows: Vec<SchoolRow> = query.fetch_all(&self.pool).await?;
         Ok(window.page(total, rows.into_iter().map(Into::into).collect()))
     }
@@ -136,7 +145,7 @@ impl Store {
     async fn room_rows(
         &self,
         id: Option<RoomId>,
-        school: Option<SchoolId>,
+        reach: &Reach,
         q: Option<String>,
         window: Window,
     ) -> Result<Vec<Room>> {
@@ -145,26 +154,29 @@ impl Store {
                       ORDER BY d.last_seen_ms DESC, d.id LIMIT 1) AS display,
                      (SELECT max(d.last_seen_ms) FROM display d WHERE d.room = r.id AND d.state = 'paired') AS last_seen_ms
                    FROM room r JOIN school s ON s.id = r.school
-                   WHERE ($1 IS NULL OR r.id = $1) AND ($2 IS NULL OR s.id = $2)
-                     AND ($3 IS NULL OR r.name LIKE $3 ESCAPE '!' OR s.name LIKE $3 ESCAPE '!')
-                   ORDER BY s.name, r.name, r.id LIMIT $4 OFFSET $5";
-        let query = sqlx::query_as(sql).bind(id).bind(school).bind(q).bind(window.per_page).bind(window.offset());
+                   WHERE ($1 IS NULL OR r.id = $1) AND ($2 IS NULL OR s.id = $2) AND ($3 IS NULL OR s.school_group = $3)
+                     AND ($4 IS NULL OR r.name LIKE $4 ESCAPE '!' OR s.name LIKE $4 ESCAPE '!')
+                   ORDER BY s.name, r.name, r.id LIMIT $5 OFFSET $6";
+        let query = sqlx::query_as(sql).bind(id).bind(reach.school()).bind(reach.group()).bind(q);
+        let query = query.bind(window.per_page).bind(window.offset());
         let rows: Vec<RoomRow> = query.fetch_all(&self.pool).await?;
         Ok(rows.into_iter().map(Into::into).collect())
     }
 
     /// Classrooms, by school and name. `display.state` is `offline` where there is one: who is connected, the store cannot know.
-    pub async fn rooms(&self, q: Option<&str>, school: Option<SchoolId>, window: Window) -> Result<Page<Room>> {
+    pub async fn rooms(&self, q: Option<&str>, reach: &Reach, window: Window) -> Result<Page<Room>> {
         let q = contains(q);
-        let sql = "SELECT count(*) FROM room r JOIN school s ON s.id = r.school WHERE ($1 IS NULL OR s.id = $1)
-                     AND ($2 IS NULL OR r.name LIKE $2 ESCAPE '!' OR s.name LIKE $2 ESCAPE '!')";
-        let total = sqlx::query_scalar(sql).bind(school).bind(&q).fetch_one(&self.pool).await?;
-        Ok(window.page(total, self.room_rows(None, school, q, window).await?))
+        let sql = "SELECT count(*) FROM room r JOIN school s ON s.id = r.school
+                   WHERE ($1 IS NULL OR s.id = $1) AND ($2 IS NULL OR s.school_group = $2)
+                     AND ($3 IS NULL OR r.name LIKE $3 ESCAPE '!' OR s.name LIKE $3 ESCAPE '!')";
+        let query = sqlx::query_scalar(sql).bind(reach.school()).bind(reach.group());
+        let total = query.bind(&q).fetch_one(&self.pool).await?;
+        Ok(window.page(total, self.room_rows(None, reach, q, window).await?))
     }
 
     /// One classroom, of this school if one is given.
     pub async fn room(&self, id: RoomId, school: Option<SchoolId>) -> Result<Room> {
-        let rows = self.room_rows(Some(id), school, None, Window::new(None, Some(1))).await?;
+        let rows = self.room_rows(Some(id), &school.into(), None, Window::new(None, Some(1))).await?;
         rows.into_iter().next().ok_or(Error::NotFound)
     }
 
@@ -225,16 +237,17 @@ impl Store {
 
     /// One pairing, if this school takes part.
     pub async fn pairing(&self, id: PairingId, school: Option<SchoolId>) -> Result<Pairing> {
-        let query = sqlx::query_as(PAIRING).bind(Some(id)).bind(school).bind(None::<String>).bind(1_i64).bind(0_i64);
+        let query = sqlx::query_as(PAIRING).bind(Some(id)).bind(school).bind(None::<String>).bind(None::<String>);
+        let query = query.bind(1_i64).bind(0_i64);
         let row: Option<PairingRow> = query.fetch_optional(&self.pool).await?;
         self.pairing_view(row.ok_or(Error::NotFound)?).await
     }
 
     /// Pairings, by subject and grade.
-    pub async fn pairings(&self, q: Option<&str>, school: Option<SchoolId>, window: Window) -> Result<Page<Pairing>> {
-        let q = contains(q);
-        let total = sqlx::query_scalar(PAIRING_COUNT).bind(school).bind(&q).fetch_one(&self.pool).await?;
-        let query = sqlx::query_as(PAIRING).bind(None::<PairingId>).bind(school).bind(&q);
+    pub async fn pairings(&self, q: Option<&str>, reach: &Reach, window: Window) -> Result<Page<Pairing>> {
+        let (q, school, group) = (contains(q), reach.school(), reach.group());
+        let total = sqlx::query_scalar(PAIRING_COUNT).bind(school).bind(&q).bind(group).fetch_one(&self.pool).await?;
+        let query = sqlx::query_as(PAIRING).bind(None::<PairingId>).bind(school).bind(&q).bind(group);
         let rows: Vec<PairingRow> = query.bind(window.per_page).bind(window.offset()).fetch_all(&self.pool).await?;
         let mut items = Vec::with_capacity(rows.len());
         for row in rows {

@@ -135,6 +135,18 @@ impl District {
         Self { folder, clock, signaling, plane, app, facts, running }
     }
 
+    /// The same with nothing running: no bell rings, and nothing is planned ahead.
+    pub async fn at_rest() -> Self {
+        let folder = Arc::new(tempfile::tempdir().unwrap());
+        let clock = Arc::new(ManualClock::at(BELL - 20 * MINUTE));
+        let (plane, commands, _) = Plane::start();
+        let shelf = Arc::new(Folder(folder.path().to_owned()));
+        let signaling = Signaling::open(Config::new(folder.path()), clock.clone(), commands, shelf).await.unwrap();
+        let facts = seed(&signaling).await;
+        let app = signaling.router();
+        Self { folder, clock, signaling, plane, app, facts, running: tokio::spawn(async {}) }
+    }
+
     /// As `kill -9` and a new process would.
     pub async fn restart(self) -> Self {
         self.running.abort();

@@ -187,6 +187,8 @@ async fn a_page_that_comes_back_hears_what_it_missed() {
 async fn slots_and_rosters_and_lines_are_told() {
     use tongke_signaling::command::{Command, Event, LineFacts, Slot, Source, SourceKind};
     let d = District::new().await;
+    // Nothing flows but what is told here.
+    d.plane.voiceless.store(true, std::sync::atomic::Ordering::Relaxed);
     let address = serve(&d).await;
     d.at(BELL, "live").await;
     d.admitted().await;

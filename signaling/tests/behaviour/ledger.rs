@@ -5,6 +5,7 @@ use crate::district::{Asker, District, END, MINUTE};
 use axum::body::Body;
 use axum::http::{Method, StatusCode};
 use serde_json::{Value, json};
+use std::sync::atomic::Ordering;
 use tongke_signaling::Clock;
 use tongke_signaling::command::LessonId;
 
@@ -60,13 +61,14 @@ async fn a_feed_follows_the_calendar_and_can_be_revoked() {
 /// What is done to a lesson, what must become of it, and the cause.
 type Fault = (&'static str, &'static str, Option<&'static str>);
 
-const FAULTS: [Fault; 6] = [
+const FAULTS: [Fault; 7] = [
     ("none", "delivered", None),
     ("no teacher", "failed", Some("teacher_absent")),
     ("one room stays away", "partial", Some("room_short")),
     ("no room comes", "failed", Some("rooms_absent")),
     ("cancelled", "cancelled", None),
     ("a room leaves after three minutes", "partial", Some("room_short")),
+    ("no voice", "failed", Some("no_sound")),
 ];
 
 const LESSONS: usize = 200;
@@ -96,6 +98,7 @@ async fn join(d: &District, lesson: LessonId, who: &Asker<'_>) -> String {
 }
 
 async fn held(d: &District, lesson: LessonId, starts_ms: i64, fault: &str, teacher: &Asker<'_>) {
+    d.plane.voiceless.store(fault == "no voice", Ordering::Relaxed);
     d.clock.advance(starts_ms - MINUTE - d.clock.now_ms());
     until(d, lesson, &["open"]).await;
     let rooms = match fault {

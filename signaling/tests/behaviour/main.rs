@@ -16,6 +16,7 @@ mod joins;
 mod ledger;
 mod library;
 mod market;
+mod parts;
 mod plane;
 mod scheduler;
 mod security;

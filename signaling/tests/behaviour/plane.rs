@@ -1,14 +1,19 @@
 //! A media plane that answers at once and remembers what it was told.
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use tokio::sync::{Notify, mpsc};
-use tongke_signaling::command::{Command, Event, LeaveCause, Refusal, SessionId, SessionRole, Slot};
+use tongke_signaling::command::{
+    Command, Event, LeaveCause, Refusal, SessionId, SessionRole, Slot, Source, SourceKind,
+};
 
 pub struct Plane {
     told: Mutex<Vec<Command>>,
     changed: Notify,
     pub events: mpsc::Sender<Event>,
+    /// Teachers' microphones send nothing.
+    pub voiceless: AtomicBool,
 }
 
 fn slots(role: SessionRole) -> Vec<(Slot, String)> {
@@ -35,7 +40,12 @@ impl Plane {
     pub fn start() -> (Arc<Self>, mpsc::Sender<Command>, mpsc::Receiver<Event>) {
         let (commands, mut orders) = mpsc::channel::<Command>(64);
         let (events, facts) = mpsc::channel(64);
-        let plane = Arc::new(Self { told: Mutex::default(), changed: Notify::new(), events });
+        let plane = Arc::new(Self {
+            told: Mutex::default(),
+            changed: Notify::new(),
+            events,
+            voiceless: AtomicBool::new(false),
+        });
         let own = Arc::downgrade(&plane);
         tokio::spawn(async move {
             while let Some(command) = orders.recv().await {
@@ -50,7 +60,7 @@ impl Plane {
 
     async fn obey(&self, command: Command) {
         match command {
-            Command::Join { session, offer, role, .. } => match offer.as_str() {
+            Command::Join { session, offer, role, lesson, seat } => match offer.as_str() {
                 "v=0 malformed" => self.refuse(session, Refusal::Malformed("no".into())).await,
                 "v=0 unfit" => self.refuse(session, Refusal::Unfit { line: Some(3), why: "no".into() }).await,
                 "v=0 full" => self.refuse(session, Refusal::Full).await,
@@ -65,10 +75,19 @@ impl Plane {
                     };
                     self.tell(answer).await;
                     self.tell(Event::Connected { session }).await;
+                    if role == SessionRole::Teacher && !self.voiceless.load(Ordering::Relaxed) {
+                        let source = Source { seat, kind: SourceKind::Microphone };
+                        self.tell(Event::SourceLive { lesson, source, live: true }).await;
+                    }
                 }
             },
             Command::Restart { session, .. } => {
                 self.tell(Event::Restarted { session, fragment: "a=ice".into(), etag: "\"2\"".into() }).await;
+            }
+            Command::Show { session, slot: slot @ Slot::TeacherAudio, source }
+                if source.is_some() && !self.voiceless.load(Ordering::Relaxed) =>
+            {
+                self.tell(Event::SlotState { session, slot, source, live: true }).await;
             }
             Command::Leave { session } => self.tell(Event::Left { session, cause: LeaveCause::Asked }).await,
             _ => {}

@@ -4,6 +4,23 @@
  */
 
 export interface paths {
+    "/api/audit": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** What was done to the calendar, by whom and when; the newest first. */
+        get: operations["audit"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/bell-tables": {
         parameters: {
             query?: never;
@@ -857,7 +874,8 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        get?: never;
+        /** What the calendar knows of a pairing: who assists, which classes, from when to when. */
+        get: operations["pairing_details"];
         /** Says what the calendar knows of a pairing: who assists, which classes, from when to when. */
         put: operations["plan_pairing"];
         post?: never;
@@ -1170,6 +1188,25 @@ export interface components {
             entries: number;
             /** @description The pairing. */
             pairing: components["schemas"]["PairingId"];
+        };
+        /** @description One act in the calendar. */
+        AuditRow: {
+            /**
+             * @description What: `term_added`, `class_added`, `bell_table_put`, `bell_table_removed`, `day_rules_added`, `day_rule_removed`,
+             *     `pairing_planned`, `entry_added`, `entry_removed`, `change_asked`, `change_consented`, `change_made`,
+             *     `change_undone`, `need_added`, `need_removed`, `supply_added`, `supply_removed`, `proposal_accepted`, `imported`.
+             */
+            act: string;
+            /**
+             * Format: int64
+             * @description When.
+             */
+            at_ms: number;
+            /** @description Id. */
+            id: string;
+            person?: components["schemas"]["PersonRef"] | null;
+            /** @description Id of what it was done to, or its first day. */
+            subject: string;
         };
         /**
          * @description Which bell.
@@ -1774,7 +1811,7 @@ export interface components {
         };
         /** @description What became of a planned lesson. */
         LedgerRow: {
-            /** @description Of what went wrong: `not_held`, `teacher_absent`, `rooms_absent`, `server_down`, `room_short`. */
+            /** @description Of what went wrong: `not_held`, `teacher_absent`, `rooms_absent`, `server_down`, `room_short`, `no_sound`. */
             cause?: string | null;
             /**
              * Format: int64
@@ -2309,6 +2346,43 @@ export interface components {
             kind: "snapshot";
         };
         /** @description One page of a list. */
+        Page_AuditRow: {
+            /** @description The rows. */
+            items: {
+                /**
+                 * @description What: `term_added`, `class_added`, `bell_table_put`, `bell_table_removed`, `day_rules_added`, `day_rule_removed`,
+                 *     `pairing_planned`, `entry_added`, `entry_removed`, `change_asked`, `change_consented`, `change_made`,
+                 *     `change_undone`, `need_added`, `need_removed`, `supply_added`, `supply_removed`, `proposal_accepted`, `imported`.
+                 */
+                act: string;
+                /**
+                 * Format: int64
+                 * @description When.
+                 */
+                at_ms: number;
+                /** @description Id. */
+                id: string;
+                person?: components["schemas"]["PersonRef"] | null;
+                /** @description Id of what it was done to, or its first day. */
+                subject: string;
+            }[];
+            /**
+             * Format: int64
+             * @description From 1.
+             */
+            page: number;
+            /**
+             * Format: int64
+             * @description At most 100.
+             */
+            per_page: number;
+            /**
+             * Format: int64
+             * @description Rows on all pages.
+             */
+            total: number;
+        };
+        /** @description One page of a list. */
         Page_CalendarChange: {
             /** @description The rows. */
             items: {
@@ -2447,7 +2521,7 @@ export interface components {
         Page_LedgerRow: {
             /** @description The rows. */
             items: {
-                /** @description Of what went wrong: `not_held`, `teacher_absent`, `rooms_absent`, `server_down`, `room_short`. */
+                /** @description Of what went wrong: `not_held`, `teacher_absent`, `rooms_absent`, `server_down`, `room_short`, `no_sound`. */
                 cause?: string | null;
                 /**
                  * Format: int64
@@ -2760,6 +2834,13 @@ export interface components {
             subject: string;
             /** @description Who teaches. */
             teacher: components["schemas"]["PersonRef"];
+        };
+        /** @description What the calendar knows of a pairing, with the names that a form shows. */
+        PairingDetails: {
+            /** @description Who assists, as in the plan. */
+            co_teachers: components["schemas"]["PersonRef"][];
+            /** @description What it knows. */
+            plan: components["schemas"]["PairingPlan"];
         };
         /** Format: uuid */
         PairingId: string;
@@ -3439,6 +3520,32 @@ export interface components {
 }
 export type $defs = Record<string, never>;
 export interface operations {
+    audit: {
+        parameters: {
+            query?: {
+                /** @description Only of this person. */
+                person?: components["schemas"]["PersonId"];
+                /** @description From 1. */
+                page?: number;
+                /** @description At most 100; 50 if missing. */
+                per_page?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Page_AuditRow"];
+                };
+            };
+        };
+    };
     bell_tables: {
         parameters: {
             query?: {
@@ -5685,6 +5792,35 @@ export interface operations {
                 };
             };
             422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+        };
+    };
+    pairing_details: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                pairing: components["schemas"]["PairingId"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PairingDetails"];
+                };
+            };
+            404: {
                 headers: {
                     [name: string]: unknown;
                 };

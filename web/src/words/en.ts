@@ -241,6 +241,7 @@ export const en: Record<keyof typeof zh, string> = {
   'form.busy': 'Saving…',
   'form.cancel': 'Cancel',
   'form.close': 'Close',
+  'form.saved': 'Saved',
   'picker.type': 'Type to search',
   'list.search': 'Search by name',
   'list.empty': 'Nothing here yet',

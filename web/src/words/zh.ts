@@ -240,6 +240,7 @@ export const zh = {
   'form.busy': '正在保存…',
   'form.cancel': '取消',
   'form.close': '收起',
+  'form.saved': '已保存',
   'picker.type': '输入名称查找',
   'list.search': '按名称查找',
   'list.empty': '这里还没有内容',
