@@ -174,7 +174,9 @@ async fn measure(folder: &std::path::Path) -> Outcome<()> {
     let grid = root.get("week of a school, cold", &week).await?;
     println!("{:<40} {:>8}", "lessons in it", grid["lessons"].as_array().map_or(0, Vec::len));
     root.get("week of a school, warm", &week).await?;
-    let lesson = &grid["lessons"][0];
+    // A Tuesday's, so that the week after has it too.
+    let lessons = grid["lessons"].as_array().ok_or("no lessons")?;
+    let lesson = lessons.iter().find(|l| l["original"] == "2026-11-24").ok_or("no lesson that day")?;
     let act = json!({"kind": "cancel", "lesson": {"entry": lesson["entry"], "date": "2026-12-01"}});
     let change = json!({"term": term, "act": act});
     root.post("change, looked at", "/api/changes/check", change.clone()).await?;

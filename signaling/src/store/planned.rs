@@ -62,6 +62,9 @@ impl PlannedRow {
     }
 }
 
+/// Lessons written in one transaction.
+const PORTION: usize = 250;
+
 impl Store {
     /// Rows of the calendar's lessons that have not begun: those planned, and those open or cancelled that end after a
     /// time.
@@ -107,9 +110,20 @@ impl Store {
         Ok(sqlx::query_scalar::<_, i64>(sql).bind(id).fetch_optional(&self.pool).await?.is_some())
     }
 
-    /// Writes lessons that have no row yet, changes rows that differ, and cancels rows of lessons that are no more, all
-    /// in one transaction.
+    /// Writes lessons that have no row yet, changes rows that differ, and cancels rows of lessons that are no more. What is
+    /// changed is written at once, what is new in portions: the two days after a large import are tens of thousands of rows,
+    /// and whoever else wants to write waits no longer than one portion takes. Written again, nothing is doubled.
     pub(crate) async fn write_planned(&self, new: &[Wanted], changed: &[Wanted], gone: &[LessonId]) -> Result<()> {
+        if !changed.is_empty() || !gone.is_empty() {
+            self.change_planned(changed, gone).await?;
+        }
+        for portion in new.chunks(PORTION) {
+            self.add_planned(portion).await?;
+        }
+        Ok(())
+    }
+
+    async fn add_planned(&self, new: &[Wanted]) -> Result<()> {
         let mut tx = self.write().await?;
         for lesson in new {
             let sql = "INSERT INTO lesson (id, pairing, title, subject, grade, unit, teacher, master_room, starts_ms,
@@ -126,6 +140,11 @@ impl Store {
                 }
             }
         }
+        Ok(tx.commit().await?)
+    }
+
+    async fn change_planned(&self, changed: &[Wanted], gone: &[LessonId]) -> Result<()> {
+        let mut tx = self.write().await?;
         for lesson in changed {
             let state = if lesson.cancelled { LessonState::Cancelled } else { LessonState::Planned };
             let sql = "UPDATE lesson SET starts_ms = $2, ends_ms = $3, teacher = $4, unit = $5, state = $6
