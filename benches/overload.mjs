@@ -12,7 +12,7 @@ import { BUILT, median, tongkeOf } from '../tests/peers/tongke.mjs';
 const RECEIVERS = 10;
 const RUNNING = 10;
 const JOINING = 20;
-/** Lessons there are for the search of the limit; twice as many are open. */
+/** Lessons among which the limit is searched; twice as many are open. */
 const MOST = 200;
 /** The new load comes when the old one is counted already: 100 viewers join 5 ms apart, and 2 s pass. */
 const UNTIL_COUNTED_MS = 4_000;
@@ -74,7 +74,7 @@ async function single() {
 }
 
 async function twice() {
-  const server = await start({ rooms: 3 * MOST });
+  const server = await start({ rooms: 2 * MOST });
   try {
     const best = await load(server, shape(server.part(0, MOST), 4, '--find-limit'));
     const carried = best.lessons;
@@ -83,7 +83,7 @@ async function twice() {
     const seen = [];
     for (let run = 0; run < runs; run += 1) {
       // As many again as make twice what is carried.
-      const more = server.part(MOST, MOST + 2 * carried - before);
+      const more = server.part(before, 2 * carried);
       seen.push(await beside(server, shape(server.part(0, before), 20), shape(more, 4, '--ramp', '5')));
     }
     const of = (figure) => median(seen.map(figure));

@@ -253,6 +253,8 @@ pub struct LineFacts {
     pub bitrate_up: u32,
     /// Bits per second sent to the session.
     pub bitrate_down: u32,
+    /// Bits per second that the way down is believed to take, where the client tells what arrives.
+    pub estimate_down: Option<u32>,
     /// Level of the session's microphone, 0 (silent) to 127 (loud), from RFC 6464, even while muted.
     pub audio_level: u8,
     /// True while packets of the session's microphone arrive.

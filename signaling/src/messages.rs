@@ -82,6 +82,9 @@ pub enum ServerMessage {
         /// Round trip.
         #[serde(skip_serializing_if = "Option::is_none")]
         round_trip_ms: Option<u32>,
+        /// What the way down is believed to take, kbit/s.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        down_kbps: Option<u32>,
         /// Microphone, 0 to 127.
         level: u8,
     },

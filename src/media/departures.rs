@@ -2,10 +2,16 @@
 //! (draft-holmer-rmcat-transport-wide-cc-extensions-01) on everything that is sent, and the client's feedback on them.
 //!
 //! One number counts all slots and retransmissions of a session, so that the feedback describes the line and not a
-//! stream. Costs four bytes a packet remembered and nothing else.
+//! stream. Costs eight bytes a packet remembered and nothing else.
+
+use std::time::Instant;
+
+use super::estimate::Fate;
 
 /// Packets remembered: two seconds at a thousand packets a second, more than any feedback lags.
 const REMEMBERED: usize = 2_048;
+/// Times of sending are kept this fine, a quarter of what feedback tells. µs.
+const TICK_US: u32 = 64;
 /// Bytes of the header extension: profile and length, one element with its padding (RFC 8285 §4.2).
 pub const EXTENSION: usize = 8;
 
@@ -15,6 +21,8 @@ struct Departure {
     number: u16,
     /// Bytes; 0 is an empty place or one that was reported.
     size: u16,
+    /// When it was sent, in [`TICK_US`] since the first.
+    sent: u32,
 }
 
 /// One feedback packet: what arrived when, from number `base` on.
@@ -42,24 +50,31 @@ pub struct Delivery {
 pub struct Departures {
     next: u16,
     places: Vec<Departure>,
+    epoch: Option<Instant>,
 }
 
 impl Departures {
-    /// Numbers a packet of `size` bytes.
-    pub fn note(&mut self, size: usize) -> u16 {
+    /// Numbers a packet of `size` bytes that is sent now.
+    pub fn note(&mut self, size: usize, now: Instant) -> u16 {
+        let since = now.saturating_duration_since(*self.epoch.get_or_insert(now));
+        // Wraps after three days, of which only differences of seconds are looked at.
+        let sent =
+            (since.as_secs() as u32).wrapping_mul(1_000_000 / TICK_US).wrapping_add(since.subsec_micros() / TICK_US);
         if self.places.is_empty() {
             self.places.resize(REMEMBERED, Departure::default());
         }
         let number = self.next;
         self.next = self.next.wrapping_add(1);
         if let Some(place) = self.places.get_mut(usize::from(number) % REMEMBERED) {
-            *place = Departure { number, size: size.min(usize::from(u16::MAX)) as u16 };
+            *place = Departure { number, size: size.min(usize::from(u16::MAX)) as u16, sent };
         }
         number
     }
 
-    /// Takes a feedback. What it says about packets never sent, or said before, is ignored.
-    pub fn acknowledge(&mut self, feedback: &Feedback) -> Delivery {
+    /// Takes a feedback; `fates` are then those of its packets, in order of sending. What it says about packets never
+    /// sent, or said before, is ignored.
+    pub fn acknowledge(&mut self, feedback: &Feedback, fates: &mut Vec<Fate>) -> Delivery {
+        fates.clear();
         let mut delivery = Delivery::default();
         for (ahead, arrival) in feedback.arrivals.iter().enumerate() {
             let number = feedback.base.wrapping_add(ahead as u16);
@@ -67,6 +82,8 @@ impl Departures {
             if place.number != number || place.size == 0 {
                 continue;
             }
+            let sent = i64::from(place.sent) * i64::from(TICK_US);
+            fates.push(Fate { sent, arrived: *arrival, size: u32::from(place.size), probe: None });
             if arrival.is_some() {
                 delivery.arrived += 1;
                 delivery.bytes += u64::from(place.size);
@@ -109,7 +126,7 @@ mod tests {
             (Departures { next: 65_530, ..Departures::default() }, Arrivals::default());
         for i in 0..20u64 {
             let at = t0 + Duration::from_millis(i * 7);
-            let number = departures.note(1_000);
+            let number = departures.note(1_000, at);
             if i % 5 != 3 {
                 arrivals.note(number, at + Duration::from_millis(40));
             }
@@ -118,18 +135,23 @@ mod tests {
         assert_eq!(feedback.base, 65_530);
         let came: Vec<i64> = feedback.arrivals.iter().flatten().copied().collect();
         assert_eq!(came.windows(2).map(|w| (w[1] - w[0] + 500) / 1_000).collect::<Vec<_>>()[..4], [7, 7, 14, 7]);
-        let delivery = departures.acknowledge(&feedback);
+        let mut fates = Vec::new();
+        let delivery = departures.acknowledge(&feedback, &mut fates);
         assert_eq!((delivery.arrived, delivery.lost, delivery.bytes), (16, 4, 16_000));
-        assert_eq!(departures.acknowledge(&feedback).arrived, 0, "nothing counts twice");
+        let on_way: Vec<i64> = fates.iter().filter_map(|f| Some((f.arrived? - f.sent + 500) / 1_000)).collect();
+        assert!(on_way.windows(2).all(|w| w[0] == w[1]), "all take as long: {on_way:?}");
+        assert_eq!(departures.acknowledge(&feedback, &mut fates).arrived, 0, "nothing counts twice");
     }
 
     #[test]
     fn numbers_never_sent_say_nothing() {
         let mut departures = Departures::default();
         let feedback = Feedback { base: 7, arrivals: vec![Some(0), None] };
-        assert_eq!(departures.acknowledge(&feedback), Delivery::default());
-        departures.note(100);
-        assert_eq!(departures.acknowledge(&feedback), Delivery::default());
+        let mut fates = Vec::new();
+        assert_eq!(departures.acknowledge(&feedback, &mut fates), Delivery::default());
+        departures.note(100, crate::net::clock::now());
+        assert_eq!(departures.acknowledge(&feedback, &mut fates), Delivery::default());
+        assert!(fates.is_empty());
     }
 
     #[test]

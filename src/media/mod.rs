@@ -3,10 +3,11 @@
 //!
 //! Reading order: [`sfu`] (the face), [`room`] (who sees whom), [`track`] and [`slot`] (a source; a receiver's m-line),
 //! [`peer`] (one client), then the mechanisms: [`sdp`], [`ice`], [`dtls`], [`srtp`], [`rtp`], [`rtcp`], [`receive`],
-//! [`ring`], [`red`], [`twcc`], [`timeline`], [`keyframe`], [`outbox`].
+//! [`ring`], [`red`], [`twcc`], [`departures`], [`estimate`], [`timeline`], [`keyframe`], [`outbox`].
 
 pub mod departures;
 pub mod dtls;
+pub mod estimate;
 pub mod ice;
 pub mod keyframe;
 pub mod outbox;

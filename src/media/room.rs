@@ -278,7 +278,7 @@ impl Room {
         let Some(kept) = layer.ring.keep(packet.sequence, packet.timestamp, packet.marker, key, payload) else {
             return;
         };
-        let forward = Forward { from, kept, codec, captured };
+        let forward = Forward { from, kept, codec, captured, now };
         if codec == Codec::Opus && !track.viewers.is_empty() {
             out.hurry();
         }

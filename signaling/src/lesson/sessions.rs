@@ -330,6 +330,7 @@ impl Lesson {
             loss_up: facts.loss_up,
             loss_down: facts.loss_down,
             round_trip_ms: facts.round_trip_ms,
+            down_kbps: facts.estimate_down.map(|bits| bits / 1_000),
             level: facts.audio_level,
         };
         out.push(Effect::Tell(Audience::Teacher(self.members.clone()), message.clone()));

@@ -152,6 +152,44 @@ async fn hostile_files_are_refused_with_a_reason() {
     assert!(why(&send(&root, &format!("{path}&sheet=schools"), long).await.body).contains("100000 rows"));
 }
 
+/// What spreadsheets do to tables: cells that are merged, and a span of weeks that became a date.
+#[tokio::test]
+async fn what_a_spreadsheet_made_of_a_table_is_told_with_its_place() {
+    let d = District::new().await;
+    let made = planned(&d).await;
+    let root = d.sign_in("root").await;
+    let path = format!("/api/import?term={}&commit=true", made.term.as_str().unwrap());
+    let faults = |body: &Value| -> Vec<(u64, String, String)> {
+        let text = |f: &Value, key: &str| f[key].as_str().unwrap().to_owned();
+        let all = body["faults"].as_array().unwrap_or_else(|| panic!("{body}"));
+        all.iter().map(|f| (f["row"].as_u64().unwrap(), text(f, "column"), text(f, "code"))).collect()
+    };
+    // Only the first of merged cells has what is written there.
+    let cell = |at: &str, text: &str| format!(r#"<c r="{at}" t="inlineStr"><is><t>{text}</t></is></c>"#);
+    let heading = format!(r#"<row r="1">{}{}{}</row>"#, cell("A1", "name"), cell("B1", "kind"), cell("C1", "group"));
+    let rows = format!(
+        r#"<row r="2">{}{}</row><row r="3">{}</row>"#,
+        cell("A2", "North"),
+        cell("B2", "urban"),
+        cell("B3", "village")
+    );
+    let merged = hostile(&format!(
+        r#"<worksheet xmlns="http://schemas.openxmlformats.org/spreadsheetml/2006/main"><sheetData>{heading}{rows}</sheetData><mergeCells count="1"><mergeCell ref="A2:A3"/></mergeCells></worksheet>"#
+    ));
+    let merged = send(&root, &path, merged).await.body;
+    assert_eq!(faults(&merged), [(3, "name".to_owned(), "missing".to_owned())], "{merged}");
+    assert_eq!(root.get("/api/schools?q=North").await.body["total"], 0, "nothing half written");
+    // 1-8 became the eighth of January, as a text, as a serial number and as Excel shows it.
+    for date in ["2026-01-08", "46030", "1月8日"] {
+        let timetable = format!(
+            "subject,grade,teacher,school,room,class,rural,weekday,period,weeks\nMusic,3,wang,City,Studio,,Village 0/Room 0,二,2,{date}\n"
+        );
+        let told = send(&root, &format!("{path}&sheet=timetable"), timetable).await.body;
+        let weeks = faults(&told).into_iter().find(|(_, column, _)| column == "weeks");
+        assert_eq!(weeks.map(|(row, _, code)| (row, code)), Some((2, "not_a_word".to_owned())), "{date}: {told}");
+    }
+}
+
 #[tokio::test]
 async fn ten_thousand_rows_are_looked_through() {
     let d = District::new().await;

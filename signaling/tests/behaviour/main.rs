@@ -11,6 +11,7 @@ mod displays;
 mod district;
 mod doors;
 mod events;
+mod group;
 mod import;
 mod joins;
 mod ledger;

@@ -7,7 +7,7 @@ use rand::seq::IndexedRandom;
 use rand::{Rng, SeedableRng};
 use serde_json::{Value, json};
 use tongke_signaling::Signaling;
-use tongke_signaling::model::{Role, RoomKind, SchoolKind};
+use tongke_signaling::model::{Role, RoomKind};
 use tongke_signaling::schema::NewPairing;
 
 const SCHOOLS: usize = 6;

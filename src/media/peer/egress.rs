@@ -21,6 +21,8 @@ pub struct Forward<'p> {
     pub codec: Codec,
     /// When it was captured, on the server's clock.
     pub captured: Instant,
+    /// When it is sent.
+    pub now: Instant,
 }
 
 impl Peer {
@@ -35,7 +37,7 @@ impl Peer {
         let start = lane.bytes.len();
         let sequence = numbers.sequence as u16;
         write_header(&mut lane.bytes, kept.marker, shown.payload_type, sequence, numbers.timestamp, slot.ssrc);
-        let header = number(&mut self.departures, slot, kept, &mut lane.bytes, start);
+        let header = number(&mut self.departures, slot, kept, packet.now, &mut lane.bytes, start);
         lane.bytes.extend_from_slice(&kept.payload);
         if sealer.seal_rtp(&mut lane.bytes, start, header, numbers.sequence) {
             self.counters.bytes_down += (lane.bytes.len() - start) as u64;
@@ -52,6 +54,7 @@ impl Peer {
         &mut self,
         slot: usize,
         sequence: u16,
+        now: Instant,
         find: impl Fn(&Sent) -> Option<&'r Kept>,
         out: &mut Outbox,
     ) {
@@ -79,7 +82,7 @@ impl Peer {
                 sent.out
             }
         };
-        let header = number(&mut self.departures, slot, kept, &mut lane.bytes, start);
+        let header = number(&mut self.departures, slot, kept, now, &mut lane.bytes, start);
         if sent.shown.rtx.is_some() {
             lane.bytes.extend_from_slice(&sequence.to_be_bytes());
         }
@@ -187,9 +190,16 @@ impl Peer {
 
 /// Gives the packet whose fixed header was just written its transport-wide number, where the slot has one; tells the
 /// length of the whole header.
-fn number(departures: &mut Departures, slot: &SendSlot, kept: &Kept, bytes: &mut Vec<u8>, start: usize) -> usize {
+fn number(
+    departures: &mut Departures,
+    slot: &SendSlot,
+    kept: &Kept,
+    now: Instant,
+    bytes: &mut Vec<u8>,
+    start: usize,
+) -> usize {
     let Some(id) = slot.transport_cc else { return FIXED_HEADER };
-    let number = departures.note(FIXED_HEADER + EXTENSION + kept.payload.len());
+    let number = departures.note(FIXED_HEADER + EXTENSION + kept.payload.len(), now);
     if let Some(first) = bytes.get_mut(start) {
         *first |= 0x10;
     }

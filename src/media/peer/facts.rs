@@ -50,6 +50,7 @@ impl Peer {
             round_trip_ms: counters.round_trip.map(|d| d.as_millis() as u32),
             bitrate_up: rate(counters.bytes_up),
             bitrate_down: rate(counters.bytes_down),
+            estimate_down: self.estimate.is_fed().then(|| self.estimate.rate() as u32),
             ..LineFacts::default()
         }
     }

@@ -268,13 +268,18 @@ impl Peer {
                     // RFC 3550 §6.4.1: arrival − LSR − DLSR, in 1/65,536 s.
                     let trip = ((wall_ntp >> 16) as u32).wrapping_sub(last_report).wrapping_sub(delay);
                     if trip < 10 * 65_536 {
-                        self.counters.round_trip = Some(Duration::from_micros(u64::from(trip) * 1_000_000 / 65_536));
+                        let round_trip = Duration::from_micros(u64::from(trip) * 1_000_000 / 65_536);
+                        self.counters.round_trip = Some(round_trip);
+                        self.estimate.note_round_trip(round_trip);
                     }
                 }
                 None
             }
             Report::Transport(feedback) => {
-                let delivery = self.departures.acknowledge(&feedback);
+                let mut fates = std::mem::take(&mut self.fates);
+                let delivery = self.departures.acknowledge(&feedback, &mut fates);
+                self.estimate.feed(now.saturating_duration_since(self.created), &fates);
+                self.fates = fates;
                 self.counters.delivered.0 += delivery.arrived;
                 self.counters.delivered.1 += delivery.lost;
                 None

@@ -9,6 +9,7 @@ use tongke_signaling::command::{Refusal, SeatId, SessionId, SessionRole, Slot, S
 use super::{Counters, MAX_PACKETS_A_SECOND, Peer, UpLine};
 use crate::media::departures::Departures;
 use crate::media::dtls::{Dtls, Identity};
+use crate::media::estimate::Estimate;
 use crate::media::ice::Credentials;
 use crate::media::outbox::LaneRef;
 use crate::media::sdp::{AnswerPlan, Candidates, Codec, Line, LineUse, MediaKind, Offer, fit, group_of, write_answer};
@@ -88,6 +89,8 @@ impl Peer {
             declared,
             arrivals: Arrivals::default(),
             departures: Departures::default(),
+            estimate: Estimate::new(None),
+            fates: Vec::new(),
             clock: SessionClock::default(),
             lane: LaneRef::default(),
             our_ssrc: rng.random(),

@@ -22,6 +22,7 @@ pub use paths::StunOutcome;
 
 use super::departures::Departures;
 use super::dtls::Dtls;
+use super::estimate::{Estimate, Fate};
 use super::ice::Credentials;
 use super::outbox::{LaneRef, Path};
 use super::receive::ReceiveStream;
@@ -100,6 +101,9 @@ pub struct Peer {
     declared: HashMap<u32, (usize, u8, bool)>,
     arrivals: Arrivals,
     departures: Departures,
+    estimate: Estimate,
+    /// Kept from feedback to feedback, so that none allocates.
+    fates: Vec<Fate>,
     clock: SessionClock,
     lane: LaneRef,
     our_ssrc: u32,

@@ -221,6 +221,7 @@ impl Sfu {
                         peer.repeat(
                             slot,
                             sequence,
+                            now,
                             |sent| {
                                 let track = tracks.get(sent.shown.track)?;
                                 track.layer(sent.shown.layer, sent.shown.generation)?.ring.find(sent.sequence)

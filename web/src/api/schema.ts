@@ -3181,6 +3181,11 @@ export interface components {
             /** @description Which. Named `source` because `kind` is the message's. */
             source: components["schemas"]["SourceKind"];
         } | {
+            /**
+             * Format: int32
+             * @description What the way down is believed to take, kbit/s.
+             */
+            down_kbps?: number | null;
             /** @enum {string} */
             kind: "quality";
             /**

@@ -1,0 +1,262 @@
+//! How much a receiver's line takes, from its feedback on what was sent (send-side; after draft-ietf-rmcat-gcc-02).
+//!
+//! Delay that grows is a queue, and the rate falls below what got through. Loss is congestion only where it falls with the
+//! rate: a radio link loses as much at any rate, and slowing down would not mend it. A sender with little to send learns
+//! nothing and forgets nothing; what more there is it learns from probes. Pure.
+
+mod loss;
+mod probe;
+mod queue;
+mod trend;
+
+use std::collections::VecDeque;
+use std::time::Duration;
+
+use loss::Loss;
+pub use probe::Probe;
+use probe::Prober;
+use queue::Queue;
+use trend::Trend;
+pub use trend::Usage;
+
+/// Nothing is ever sent slower, bit/s: sound and a still picture.
+pub const LEAST: f64 = 50_000.0;
+/// Nor faster.
+pub const MOST: f64 = 50_000_000.0;
+/// What a line is believed to take before anything is known, bit/s.
+pub const START: f64 = 1_000_000.0;
+
+/// A queue builds: down to this share of what got through.
+const BACK_OFF: f64 = 0.85;
+/// A queue longer than this is congestion, whatever its trend. ms.
+const LONG_MS: f64 = 200.0;
+/// It is emptied by sending this share of what gets through, until it is short.
+const DRAIN: f64 = 0.4;
+const SHORT_MS: f64 = 60.0;
+/// Without a sign of a queue the rate grows by this a second, far from the line's limit.
+const GROWTH: f64 = 1.08;
+/// And near it by a packet in each response time. Bits.
+const PACKET_BITS: f64 = 9_600.0;
+/// Beyond this share of what got through nothing is known.
+const BEYOND: f64 = 1.5;
+const BEYOND_BITS: f64 = 10_000.0;
+/// What got through is measured over this time at the receiver. µs.
+const WINDOW_US: i64 = 500_000;
+/// Without feedback for this long the line is dark: what is sent only fills its queues.
+const DARK: Duration = Duration::from_millis(1_000);
+
+/// What became of one packet.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Fate {
+    /// When it was sent, µs on our clock.
+    pub sent: i64,
+    /// When it arrived, µs on theirs; `None`: lost.
+    pub arrived: Option<i64>,
+    /// Bytes.
+    pub size: u32,
+    /// Of which probe it is.
+    pub probe: Option<u8>,
+}
+
+/// See the module.
+#[derive(Debug)]
+pub struct Estimate {
+    rate: f64,
+    trend: Trend,
+    queue: Queue,
+    /// The queue is being emptied: what the line takes.
+    draining: Option<f64>,
+    loss: Loss,
+    prober: Prober,
+    through: VecDeque<(i64, u32)>,
+    through_bytes: u64,
+    /// Where the line's limit was when it was met, and how sure that is, bit/s.
+    limit: Option<(f64, f64)>,
+    fed: Option<Duration>,
+    lowered: Option<Duration>,
+    round_trip: Duration,
+}
+
+impl Estimate {
+    /// For a line that took `start` bit/s last time, or [`START`].
+    pub fn new(start: Option<f64>) -> Self {
+        Self {
+            rate: start.unwrap_or(START).clamp(LEAST, MOST),
+            trend: Trend::default(),
+            queue: Queue::default(),
+            draining: None,
+            loss: Loss::default(),
+            prober: Prober::default(),
+            through: VecDeque::new(),
+            through_bytes: 0,
+            limit: None,
+            fed: None,
+            lowered: None,
+            round_trip: Duration::from_millis(100),
+        }
+    }
+
+    /// What may be sent, bit/s.
+    pub fn rate(&self) -> f64 {
+        self.rate
+    }
+
+    /// The share of packets lost lately.
+    pub fn loss(&self) -> f64 {
+        self.loss.share()
+    }
+
+    /// What the delay says.
+    pub fn usage(&self) -> Usage {
+        self.trend.usage()
+    }
+
+    /// True once feedback came: some clients send none.
+    pub fn is_fed(&self) -> bool {
+        self.fed.is_some()
+    }
+
+    /// True when feedback that should have come did not.
+    pub fn is_dark(&self, now: Duration) -> bool {
+        self.fed.is_some_and(|at| now.saturating_sub(at) > DARK + self.round_trip)
+    }
+
+    /// Takes a round trip.
+    pub fn note_round_trip(&mut self, round_trip: Duration) {
+        self.round_trip = round_trip.clamp(Duration::from_millis(5), Duration::from_secs(2));
+    }
+
+    /// Takes one feedback, packets in order of sending. `now` on our clock.
+    pub fn feed(&mut self, now: Duration, fates: &[Fate]) {
+        let since = self.fed.map_or(Duration::ZERO, |at| now.saturating_sub(at)).min(Duration::from_secs(1));
+        self.fed = Some(now);
+        for fate in fates {
+            if let Some(arrived) = fate.arrived {
+                self.trend.note(fate.sent, arrived);
+                self.queue.note(fate.sent, arrived);
+                self.count(arrived, fate.size);
+            }
+            if let Some(probe) = fate.probe {
+                self.prober.note(probe, fate);
+            }
+        }
+        let through = self.through();
+        let usage = self.trend.usage();
+        if self.drains(now, through) {
+            return;
+        }
+        if let Some(found) = self.prober.take_result() {
+            // A probe that met a queue says where the limit is; one that did not, that there is at least so much.
+            if found > self.rate && usage != Usage::Over {
+                self.rate = found.min(MOST);
+            }
+        }
+        let may_lower =
+            self.lowered.is_none_or(|at| now.saturating_sub(at) >= self.round_trip + Duration::from_millis(100));
+        match usage {
+            Usage::Over if may_lower => {
+                let through = through.unwrap_or(self.rate);
+                self.note_limit(through);
+                self.lower(now, BACK_OFF * through);
+            }
+            Usage::Over | Usage::Under => {}
+            Usage::Normal => self.grow(since, through),
+        }
+        if let Some(rate) = self.loss.feed(now, fates, self.rate) {
+            if rate < self.rate {
+                self.lower(now, rate);
+            } else {
+                self.rate = rate.min(MOST);
+            }
+        }
+        self.rate = self.rate.clamp(LEAST, MOST);
+    }
+
+    /// True while a long queue is being emptied; then nothing else counts.
+    fn drains(&mut self, now: Duration, through: Option<f64>) -> bool {
+        let queue_ms = self.queue.ms();
+        match self.draining {
+            None if queue_ms <= LONG_MS => return false,
+            None => {
+                let through = through.unwrap_or(self.rate).min(self.rate);
+                self.note_limit(through);
+                self.draining = Some(through);
+                self.lower(now, DRAIN * through);
+            }
+            Some(line) if queue_ms < SHORT_MS => {
+                self.draining = None;
+                self.rate = self.rate.max(BACK_OFF * line).clamp(LEAST, MOST);
+                return false;
+            }
+            // The line may have become thinner still.
+            Some(line) => {
+                let line = through.map_or(line, |through| line.min(through.max(LEAST)));
+                if queue_ms > LONG_MS {
+                    self.draining = Some(line);
+                    self.lower(now, DRAIN * line);
+                }
+            }
+        }
+        true
+    }
+
+    fn lower(&mut self, now: Duration, to: f64) {
+        self.rate = self.rate.min(to).max(LEAST);
+        self.lowered = Some(now);
+        self.prober.forget(now);
+    }
+
+    fn grow(&mut self, since: Duration, through: Option<f64>) {
+        let Some(through) = through else { return };
+        let seconds = since.as_secs_f64();
+        let near = self.limit.is_some_and(|(at, spread)| (self.rate - at).abs() < 3.0 * spread);
+        let beyond = self.limit.is_some_and(|(at, spread)| self.rate > at + 3.0 * spread);
+        if beyond {
+            // The line has become wider than it was.
+            self.limit = None;
+        }
+        let grown = if near {
+            self.rate + PACKET_BITS * seconds / (self.round_trip.as_secs_f64() + 0.1)
+        } else {
+            self.rate * GROWTH.powf(seconds)
+        };
+        // Nothing is known of rates that were not sent, but what is known is not forgotten.
+        self.rate = grown.min((BEYOND * through + BEYOND_BITS).max(self.rate));
+    }
+
+    fn note_limit(&mut self, through: f64) {
+        let (at, spread) = self.limit.unwrap_or((through, through * 0.1));
+        let new = at + 0.2 * (through - at);
+        self.limit = Some((new, (spread + 0.2 * ((through - new).abs() - spread)).max(0.02 * new)));
+    }
+
+    fn count(&mut self, arrived: i64, size: u32) {
+        self.through.push_back((arrived, size));
+        self.through_bytes += u64::from(size);
+        while let Some((at, size)) = self.through.front().copied() {
+            // Also out goes what a clock that jumped left behind.
+            if (0..WINDOW_US).contains(&arrived.saturating_sub(at)) || self.through.len() == 1 {
+                break;
+            }
+            self.through.pop_front();
+            self.through_bytes -= u64::from(size);
+        }
+    }
+
+    /// What got through lately, bit/s; `None` while too little is known.
+    fn through(&self) -> Option<f64> {
+        let (first, last) = (self.through.front()?, self.through.back()?);
+        let span = last.0.saturating_sub(first.0);
+        (span >= WINDOW_US / 4).then(|| (self.through_bytes - u64::from(first.1)) as f64 * 8e6 / span as f64)
+    }
+
+    /// A probe that should be sent now, where more than the rate is wanted.
+    pub fn probe(&mut self, now: Duration, wanted: f64) -> Option<Probe> {
+        let quiet = self.trend.usage() == Usage::Normal && !self.is_dark(now);
+        let calm = self.lowered.is_none_or(|at| now.saturating_sub(at) > Duration::from_secs(4));
+        (quiet && self.fed.is_some() && calm).then(|| self.prober.next(now, self.rate, wanted))?
+    }
+}
+
+#[cfg(test)]
+mod tests;
