@@ -15,14 +15,28 @@ const TICK_US: u32 = 64;
 /// Bytes of the header extension: profile and length, one element with its padding (RFC 8285 §4.2).
 pub const EXTENSION: usize = 8;
 
+/// A time of sending, in units of 64 µs since the room began: computed once for all receivers of a packet. Wraps after three
+/// days, of which only differences of seconds are looked at.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct Ticks(u32);
+
+impl Ticks {
+    /// The time since `epoch`.
+    pub fn since(epoch: Instant, now: Instant) -> Self {
+        let since = now.saturating_duration_since(epoch);
+        let seconds = (since.as_secs() as u32).wrapping_mul(1_000_000 / TICK_US);
+        Self(seconds.wrapping_add(since.subsec_micros() / TICK_US))
+    }
+}
+
 /// One packet on its way.
 #[derive(Clone, Copy, Debug, Default)]
 struct Departure {
     number: u16,
     /// Bytes; 0 is an empty place or one that was reported.
     size: u16,
-    /// When it was sent, in [`TICK_US`] since the first.
-    sent: u32,
+    /// When it was sent.
+    sent: Ticks,
 }
 
 /// One feedback packet: what arrived when, from number `base` on.
@@ -50,16 +64,11 @@ pub struct Delivery {
 pub struct Departures {
     next: u16,
     places: Vec<Departure>,
-    epoch: Option<Instant>,
 }
 
 impl Departures {
     /// Numbers a packet of `size` bytes that is sent now.
-    pub fn note(&mut self, size: usize, now: Instant) -> u16 {
-        let since = now.saturating_duration_since(*self.epoch.get_or_insert(now));
-        // Wraps after three days, of which only differences of seconds are looked at.
-        let sent =
-            (since.as_secs() as u32).wrapping_mul(1_000_000 / TICK_US).wrapping_add(since.subsec_micros() / TICK_US);
+    pub fn note(&mut self, size: usize, sent: Ticks) -> u16 {
         if self.places.is_empty() {
             self.places.resize(REMEMBERED, Departure::default());
         }
@@ -82,7 +91,7 @@ impl Departures {
             if place.number != number || place.size == 0 {
                 continue;
             }
-            let sent = i64::from(place.sent) * i64::from(TICK_US);
+            let sent = i64::from(place.sent.0) * i64::from(TICK_US);
             fates.push(Fate { sent, arrived: *arrival, size: u32::from(place.size), probe: None });
             if arrival.is_some() {
                 delivery.arrived += 1;
@@ -126,7 +135,7 @@ mod tests {
             (Departures { next: 65_530, ..Departures::default() }, Arrivals::default());
         for i in 0..20u64 {
             let at = t0 + Duration::from_millis(i * 7);
-            let number = departures.note(1_000, at);
+            let number = departures.note(1_000, Ticks::since(t0, at));
             if i % 5 != 3 {
                 arrivals.note(number, at + Duration::from_millis(40));
             }
@@ -149,7 +158,7 @@ mod tests {
         let feedback = Feedback { base: 7, arrivals: vec![Some(0), None] };
         let mut fates = Vec::new();
         assert_eq!(departures.acknowledge(&feedback, &mut fates), Delivery::default());
-        departures.note(100, crate::net::clock::now());
+        departures.note(100, Ticks::default());
         assert_eq!(departures.acknowledge(&feedback, &mut fates), Delivery::default());
         assert!(fates.is_empty());
     }

@@ -8,6 +8,7 @@ use std::time::Instant;
 use slab::Slab;
 use tongke_signaling::command::{Event, LessonId, RecordingId, SessionRole, Slot, Source, SourceKind, VideoCodec};
 
+use super::departures::Ticks;
 use super::keyframe;
 use super::outbox::{Outbox, RecordedPacket, RecordedReport};
 use super::peer::{Forward, Ingress, Peer};
@@ -32,11 +33,13 @@ pub struct Room {
     pub tracks: Vec<Track>,
     mutes: HashMap<Source, bool>,
     generations: u32,
+    /// Times of sending count from here.
+    pub epoch: Instant,
 }
 
 impl Room {
     /// An empty room.
-    pub fn new(lesson: LessonId, allowed: Vec<VideoCodec>) -> Self {
+    pub fn new(lesson: LessonId, allowed: Vec<VideoCodec>, now: Instant) -> Self {
         Self {
             lesson,
             allowed,
@@ -46,6 +49,7 @@ impl Room {
             tracks: Vec::new(),
             mutes: HashMap::new(),
             generations: 0,
+            epoch: now,
         }
     }
 
@@ -278,7 +282,7 @@ impl Room {
         let Some(kept) = layer.ring.keep(packet.sequence, packet.timestamp, packet.marker, key, payload) else {
             return;
         };
-        let forward = Forward { from, kept, codec, captured, now };
+        let forward = Forward { from, kept, codec, captured, sent: Ticks::since(self.epoch, now) };
         if codec == Codec::Opus && !track.viewers.is_empty() {
             out.hurry();
         }

@@ -3,7 +3,7 @@
 use std::time::Instant;
 
 use super::Peer;
-use crate::media::departures::{Departures, EXTENSION, write_extension};
+use crate::media::departures::{Departures, EXTENSION, Ticks, write_extension};
 use crate::media::outbox::{Outbox, Path};
 use crate::media::ring::Kept;
 use crate::media::rtcp;
@@ -22,7 +22,7 @@ pub struct Forward<'p> {
     /// When it was captured, on the server's clock.
     pub captured: Instant,
     /// When it is sent.
-    pub now: Instant,
+    pub sent: Ticks,
 }
 
 impl Peer {
@@ -37,7 +37,7 @@ impl Peer {
         let start = lane.bytes.len();
         let sequence = numbers.sequence as u16;
         write_header(&mut lane.bytes, kept.marker, shown.payload_type, sequence, numbers.timestamp, slot.ssrc);
-        let header = number(&mut self.departures, slot, kept, packet.now, &mut lane.bytes, start);
+        let header = number(&mut self.departures, slot, kept, packet.sent, &mut lane.bytes, start);
         lane.bytes.extend_from_slice(&kept.payload);
         if sealer.seal_rtp(&mut lane.bytes, start, header, numbers.sequence) {
             self.counters.bytes_down += (lane.bytes.len() - start) as u64;
@@ -54,7 +54,7 @@ impl Peer {
         &mut self,
         slot: usize,
         sequence: u16,
-        now: Instant,
+        now: Ticks,
         find: impl Fn(&Sent) -> Option<&'r Kept>,
         out: &mut Outbox,
     ) {
@@ -194,7 +194,7 @@ fn number(
     departures: &mut Departures,
     slot: &SendSlot,
     kept: &Kept,
-    now: Instant,
+    now: Ticks,
     bytes: &mut Vec<u8>,
     start: usize,
 ) -> usize {

@@ -17,7 +17,7 @@ pub(super) fn handle(sfu: &mut Sfu, now: Instant, command: Command, out: &mut Ou
             Some(room) if !room.frozen => room.allowed = codecs,
             Some(_) => {}
             None => {
-                let key = sfu.rooms.insert(Room::new(lesson, codecs));
+                let key = sfu.rooms.insert(Room::new(lesson, codecs, now));
                 sfu.lessons.insert(lesson, key);
             }
         },

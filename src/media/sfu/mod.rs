@@ -11,6 +11,7 @@ use rand::rngs::StdRng;
 use slab::Slab;
 use tongke_signaling::command::{Command, Event, LeaveCause, LessonId, SessionId};
 
+use super::departures::Ticks;
 use super::dtls::{Identity, Progress};
 use super::ice::Check;
 use super::outbox::{Outbox, Path};
@@ -216,12 +217,12 @@ impl Sfu {
                 }
                 RtcpIngress::Nack { slot, sequences } => {
                     let Some(peer) = self.peers.get_mut(key) else { return };
-                    let tracks = &room.tracks;
+                    let (tracks, sent) = (&room.tracks, Ticks::since(room.epoch, now));
                     for sequence in sequences {
                         peer.repeat(
                             slot,
                             sequence,
-                            now,
+                            sent,
                             |sent| {
                                 let track = tracks.get(sent.shown.track)?;
                                 track.layer(sent.shown.layer, sent.shown.generation)?.ring.find(sent.sequence)
