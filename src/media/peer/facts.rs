@@ -27,6 +27,34 @@ pub struct Counters {
     pub round_trip: Option<Duration>,
 }
 
+/// Should sound be sent with what came before it? From where packets get lost, and for a while after.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Redundancy {
+    depth: u8,
+    calm_seconds: u8,
+}
+
+/// Share lost from which each sound carries the one before it, and the one before that.
+const LOSSY: [f32; 2] = [0.02, 0.1];
+/// Seconds with less before it carries less.
+const CALM_SECONDS: u8 = 15;
+
+impl Redundancy {
+    /// Takes the share lost in a second; gives how many packets before it each sound should carry.
+    pub fn note(&mut self, loss: f32) -> u8 {
+        let wanted = LOSSY.iter().filter(|least| loss >= **least).count() as u8;
+        if wanted >= self.depth {
+            (self.depth, self.calm_seconds) = (wanted, 0);
+        } else {
+            self.calm_seconds += 1;
+            if self.calm_seconds >= CALM_SECONDS {
+                (self.depth, self.calm_seconds) = (wanted, 0);
+            }
+        }
+        self.depth
+    }
+}
+
 impl Peer {
     /// The facts of the last second; `level` and the rest of the microphone and camera are the room's to fill in.
     pub fn take_facts(&mut self, seconds: f32) -> LineFacts {
@@ -43,6 +71,8 @@ impl Peer {
             (0, 0) => counters.loss_down,
             (arrived, lost) => lost as f32 / (arrived + lost) as f32,
         };
+        let depth = self.redundancy.note(loss_down);
+        self.slots.iter_mut().for_each(|slot| slot.depth = depth);
         let rate = |bytes: u64| (bytes as f32 * 8.0 / seconds.max(0.1)) as u32;
         LineFacts {
             loss_up,
