@@ -58,7 +58,7 @@ function week(d, c, over = {}) {
     id, entry: `e-${id}`, original: day(n), date: day(n), period, week: 13, unit: 9,
     starts_ms: moment(n, PERIODS[period - 1][0]), ends_ms: moment(n, PERIODS[period - 1][1]),
     state: 'planned', pairing: 'q1', subject, grade, teacher: { id: teacher, name: teacher },
-    rooms: [{ id: 'm1', name: d.w.master }, d.rooms[0].room], clashes: [], ...more,
+    rooms: [{ id: 'm1', name: d.w.master }, d.rooms[0].room], classes: ['c1'], clashes: [], ...more,
   });
   const { w } = d;
   const lessons = [
@@ -170,6 +170,7 @@ function weekScenes(d, c, page) {
     page('plan-history-empty', 'history', [DESK], { 'GET /api/audit': paged([]) }),
     page('plan-history-busy', 'history', BOTH),
     page('plan-print-busy', 'print', [TALL, PHONE], {}, { act: paper }),
+    page('plan-print-class', 'print', [TALL], {}, { act: (p) => paperOf(p, 'class') }),
     page('plan-print-empty', 'print', [DESK], { 'GET /api/week': week(d, c, { empty: true }) }),
   ];
 }
@@ -272,6 +273,13 @@ async function dropLesson(page) {
   await takeUp(page);
   await page.mouse.up();
   await page.locator('[data-act=made]').waitFor();
+}
+
+async function paperOf(page, kind) {
+  await paper(page);
+  await page.check(`input[name=pages][value=${kind}]`, { force: true });
+  await page.waitForTimeout(800);
+  await paper(page);
 }
 
 async function paper(page) {
