@@ -61,19 +61,24 @@ impl Office {
         lessons: &[Lesson],
     ) -> Result<Vec<PlanClash>> {
         let lone = self.store.lone_lessons(self.now().ms).await?;
-        let mut found = Vec::new();
-        for lesson in lessons.iter().filter(|l| l.state != LessonState::Cancelled) {
-            for other in &lone {
-                if other.starts_ms < lesson.ends_s * 1_000 && lesson.starts_s * 1_000 < other.ends_ms {
-                    found.extend(almanac.both(pairing, lesson, other));
-                }
-            }
-        }
-        Ok(found)
+        Ok(almanac.beside(pairing, lessons, &lone))
     }
 }
 
 impl Almanac {
+    /// What of lessons beside the calendar is in the way of these lessons of a pairing.
+    pub(crate) fn beside(&self, pairing: &PlanPairing, lessons: &[Lesson], lone: &[LoneLesson]) -> Vec<PlanClash> {
+        let mut found = Vec::new();
+        for lesson in lessons.iter().filter(|l| l.state != LessonState::Cancelled) {
+            for other in lone {
+                if other.starts_ms < lesson.ends_s * 1_000 && lesson.starts_s * 1_000 < other.ends_ms {
+                    found.extend(self.both(pairing, lesson, other));
+                }
+            }
+        }
+        found
+    }
+
     /// Does this person teach the lesson, or is it taught from this room?
     fn leads(&self, lesson: &Lesson, who: Who) -> bool {
         match who {

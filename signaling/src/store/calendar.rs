@@ -10,6 +10,7 @@ use crate::schema::{
 };
 use jiff::civil::Date;
 use sqlx::{FromRow, Sqlite, Transaction};
+use std::collections::HashSet;
 use uuid::Uuid;
 
 /// The setting that counts changes of the calendar, so that what is computed from it is known to be old.
@@ -165,6 +166,17 @@ impl Store {
             }
             _ => Err(Error::Forbidden),
         }
+    }
+
+    /// The schools within reach; `None` is all.
+    pub(crate) async fn own_schools(&self, reach: &Reach) -> Result<Option<HashSet<SchoolId>>> {
+        if *reach == Reach::All {
+            return Ok(None);
+        }
+        let sql = "SELECT id FROM school WHERE id = $1 OR school_group = $2";
+        let own: Vec<SchoolId> =
+            sqlx::query_scalar(sql).bind(reach.school()).bind(reach.group()).fetch_all(&self.pool).await?;
+        Ok(Some(own.into_iter().collect()))
     }
 
     /// 404 unless the school is there and within reach.

@@ -21,5 +21,6 @@ mod parts;
 mod plane;
 mod scheduler;
 mod security;
+mod slots;
 mod stage;
 mod timetable;
