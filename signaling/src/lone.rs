@@ -29,7 +29,8 @@ impl Office {
         let day = jiff::Timestamp::from_millisecond(starts_ms + self.config.zone_offset_ms);
         let Ok(day) = day.map(|t| t.to_zoned(jiff::tz::TimeZone::UTC).date()) else { return Ok(Vec::new()) };
         let Some(term) = self.term_of(day).await? else { return Ok(Vec::new()) };
-        let almanac = self.almanac(term).await?;
+        let schools = std::iter::once(pairing.master.school.id).chain(pairing.rural.iter().map(|side| side.school.id));
+        let almanac = self.almanac_of(term, schools.collect()).await?;
         let plan = &almanac.plan;
         let room = |id: crate::model::RoomId| plan.rooms.number(&id.to_string()).map(Who::Room);
         let teacher = plan.people.number(&pairing.teacher.id.to_string()).map(Who::Person);

@@ -106,7 +106,10 @@ impl Store {
                 .execute(&mut *tx)
                 .await?;
         }
-        Self::conclude(tx, act, if import.met.is_some() { "proposal_accepted" } else { "imported" }, term).await
+        let pairings: BTreeSet<PairingId> = import.entries.iter().map(|entry| entry.pairing).collect();
+        let touched = Self::masters(&mut tx, &pairings.into_iter().collect::<Vec<_>>()).await?;
+        let what = if import.met.is_some() { "proposal_accepted" } else { "imported" };
+        Self::conclude(tx, act, what, term, touched).await
     }
 
     /// The rows of all sheets within reach, in the order of [`crate::import::SHEETS`], as an import reads them. Lessons

@@ -7,6 +7,7 @@
 )]
 
 mod calendar;
+mod clocks;
 mod displays;
 mod district;
 mod doors;
