@@ -193,13 +193,14 @@ async fn measure(folder: &std::path::Path) -> Outcome<()> {
     root.get("week of a school, again", &week).await?;
     let feed = root.post("feed", "/api/feeds", json!({"kind": "school", "subject": one})).await?;
     let feed = feed["url"].as_str().unwrap_or_default().to_owned();
-    root.get("feed: the whole term is computed", &feed).await?;
+    root.get("feed of a school", &feed).await?;
+    root.get("proposals: the whole term is computed", &format!("/api/proposals?term={term}")).await?;
     root.get("week of a school, from the whole", &week).await?;
     let (facts, events) = tokio::sync::mpsc::channel(1);
     let runner = signaling.clone();
     let begun = Instant::now();
     let running = tokio::spawn(async move { runner.run(events).await });
-    while signaling.looks() < 1 {
+    while signaling.follows() < 1 {
         tokio::task::yield_now().await;
     }
     println!("{:<40} {:>8.1} ms", "rows of two days written", begun.elapsed().as_secs_f64() * 1_000.0);

@@ -6,7 +6,6 @@ use crate::lesson::{Effect, Ending, Lesson, Now};
 use crate::messages::ServerMessage;
 use crate::model::{LessonState, OutcomeResult};
 use crate::office::Office;
-use crate::planner::Followed;
 use crate::scheduler::{Act, Leads, Planned, due};
 use crate::store::DueRow;
 use std::collections::HashMap;
@@ -31,8 +30,6 @@ pub(crate) type Unwritten = HashMap<LessonId, (OutcomeResult, String)>;
 pub(crate) struct Bells {
     plan: Vec<DueRow>,
     plan_at_ms: Option<i64>,
-    followed: Followed,
-    followed_at_ms: Option<i64>,
     kept_at_ms: i64,
     judged_at_ms: i64,
 }
@@ -57,13 +54,6 @@ impl Office {
             tracing::warn!(stepped_ms, "the clock was set; running lessons keep their own time");
             self.act(|floor, _, _| floor.shift(stepped_ms));
             bells.plan_at_ms = None;
-        }
-        let stale = bells.followed_at_ms.is_none_or(|at| now.steady_ms - at >= PLAN_EVERY_MS);
-        if stale || self.plan_changed.load(Ordering::Acquire) {
-            bells.followed_at_ms = Some(now.steady_ms);
-            if let Err(error) = self.follow_calendar(&mut bells.followed, now).await {
-                tracing::error!(%error, "the calendar cannot be followed; trying again");
-            }
         }
         if let Err(error) = self.ring(bells, now).await {
             tracing::error!(%error, "the timetable cannot be read; trying again");

@@ -87,6 +87,7 @@ impl Signaling {
             () = Office::pump_orders(orders, commands) => {}
             () = office.pump_jobs(&mut jobs) => {}
             () = office.keep_time() => {}
+            () = office.keep_rows() => {}
         }
         office.drain_jobs(&mut jobs).await;
         office.keep_attendance().await;
@@ -122,6 +123,11 @@ impl Signaling {
     /// How often the scheduler has looked at the clock; it is alive while this rises.
     pub fn looks(&self) -> u64 {
         self.office.looks.load(std::sync::atomic::Ordering::Acquire)
+    }
+
+    /// How often it was asked whether the calendar changed, and the rows of the coming lessons brought up to date if so.
+    pub fn follows(&self) -> u64 {
+        self.office.follows.load(std::sync::atomic::Ordering::Acquire)
     }
 
     /// Seats of a running lesson through which media flows now.

@@ -29,7 +29,8 @@ impl Office {
         let day = jiff::Timestamp::from_millisecond(starts_ms + self.config.zone_offset_ms);
         let Ok(day) = day.map(|t| t.to_zoned(jiff::tz::TimeZone::UTC).date()) else { return Ok(Vec::new()) };
         let Some(term) = self.term_of(day).await? else { return Ok(Vec::new()) };
-        let almanac = self.almanac(term).await?;
+        let schools = std::iter::once(pairing.master.school.id).chain(pairing.rural.iter().map(|side| side.school.id));
+        let almanac = self.almanac_of(term, schools.collect()).await?;
         let plan = &almanac.plan;
         let room = |id: crate::model::RoomId| plan.rooms.number(&id.to_string()).map(Who::Room);
         let teacher = plan.people.number(&pairing.teacher.id.to_string()).map(Who::Person);
@@ -61,19 +62,24 @@ impl Office {
         lessons: &[Lesson],
     ) -> Result<Vec<PlanClash>> {
         let lone = self.store.lone_lessons(self.now().ms).await?;
-        let mut found = Vec::new();
-        for lesson in lessons.iter().filter(|l| l.state != LessonState::Cancelled) {
-            for other in &lone {
-                if other.starts_ms < lesson.ends_s * 1_000 && lesson.starts_s * 1_000 < other.ends_ms {
-                    found.extend(almanac.both(pairing, lesson, other));
-                }
-            }
-        }
-        Ok(found)
+        Ok(almanac.beside(pairing, lessons, &lone))
     }
 }
 
 impl Almanac {
+    /// What of lessons beside the calendar is in the way of these lessons of a pairing.
+    pub(crate) fn beside(&self, pairing: &PlanPairing, lessons: &[Lesson], lone: &[LoneLesson]) -> Vec<PlanClash> {
+        let mut found = Vec::new();
+        for lesson in lessons.iter().filter(|l| l.state != LessonState::Cancelled) {
+            for other in lone {
+                if other.starts_ms < lesson.ends_s * 1_000 && lesson.starts_s * 1_000 < other.ends_ms {
+                    found.extend(self.both(pairing, lesson, other));
+                }
+            }
+        }
+        found
+    }
+
     /// Does this person teach the lesson, or is it taught from this room?
     fn leads(&self, lesson: &Lesson, who: Who) -> bool {
         match who {

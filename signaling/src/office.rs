@@ -99,10 +99,14 @@ pub(crate) struct Office {
     pub(crate) bells: tokio::sync::Mutex<Unwritten>,
     /// The timetable changed; the scheduler reads it again.
     pub(crate) plan_changed: AtomicBool,
+    /// The calendar changed; the rows follow it.
+    pub(crate) calendar_changed: AtomicBool,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) ends: Mutex<Option<Ends>>,
     /// Looks of the scheduler at the clock.
     pub(crate) looks: AtomicU64,
+    /// How often it was asked whether the calendar changed.
+    pub(crate) follows: AtomicU64,
     timeline: Timeline,
     stepped_ms: AtomicI64,
     floor: Mutex<Floor>,
@@ -138,9 +142,11 @@ impl Office {
             pending: DashMap::new(),
             bells: tokio::sync::Mutex::default(),
             plan_changed: AtomicBool::new(true),
+            calendar_changed: AtomicBool::new(true),
             clock,
             ends: Mutex::new(Some(Ends { orders: orders_end, jobs: jobs_end, commands })),
             looks: AtomicU64::new(0),
+            follows: AtomicU64::new(0),
             timeline,
             stepped_ms: AtomicI64::new(0),
             floor: Mutex::new(Floor::default()),
@@ -215,6 +221,7 @@ impl Office {
     /// The timetable changed.
     pub(crate) fn replan(&self) {
         self.plan_changed.store(true, Ordering::Release);
+        self.calendar_changed.store(true, Ordering::Release);
     }
 
     /// Start and end of the civil day of `now_ms`.

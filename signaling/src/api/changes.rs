@@ -34,7 +34,7 @@ pub(crate) async fn changes(
 }
 
 /// What is in the way of a change.
-fn refused(almanac: &Almanac, refusal: Refusal) -> Error {
+pub(super) fn refused(almanac: &Almanac, refusal: Refusal) -> Error {
     match refusal {
         Refusal::NoSuchLesson(_) => Error::field("act", "the timetable has no such lesson"),
         Refusal::SwappedWithItself(_) => Error::field("act", "a lesson cannot be swapped with itself"),
@@ -49,14 +49,14 @@ fn refused(almanac: &Almanac, refusal: Refusal) -> Error {
 }
 
 /// The act as the engine has it, the schools whose consent it needs, and what it gives.
-struct Tried {
-    act: Change,
-    asks: Vec<SchoolId>,
+pub(super) struct Tried {
+    pub(super) act: Change,
+    pub(super) asks: Vec<SchoolId>,
 }
 
 impl Office {
     /// The almanac in which a change is looked at.
-    async fn almanac_for(&self, term: TermId, act: &ChangeAct) -> Result<Arc<Almanac>> {
+    pub(super) async fn almanac_for(&self, term: TermId, act: &ChangeAct) -> Result<Arc<Almanac>> {
         let entries: Vec<EntryId> = act.lessons().iter().map(|l| l.entry).collect();
         let mut schools = self.store.schools_of_entries(&entries).await?;
         if let ChangeAct::Substitute { teacher, .. } = act
@@ -67,7 +67,7 @@ impl Office {
         self.almanac_part(term, schools).await
     }
 
-    async fn tried(&self, almanac: &Almanac, reach: &Reach, act: &ChangeAct) -> Result<Tried> {
+    pub(super) async fn tried(&self, almanac: &Almanac, reach: &Reach, act: &ChangeAct) -> Result<Tried> {
         let mut asks = Vec::new();
         for lesson in act.lessons() {
             let (_, pairing) = self.store.entry_of(lesson.entry).await?;

@@ -16,7 +16,8 @@ use axum::response::{IntoResponse, Response};
 use serde_json::{Value, json};
 use std::collections::HashMap;
 
-/// Imports a file, or says what it would do. All or nothing.
+/// Imports a file, or says what it would do. All or nothing. What is new must be within the sender's reach; a new pairing
+/// on all its sides.
 #[utoipa::path(post, path = "/api/import", tag = "calendar", params(ImportQuery),
     request_body(content = Vec<u8>, content_type = "application/octet-stream", description = "An .xlsx workbook, or the CSV of one sheet (UTF-8 or GBK); at most 16 MiB"),
     responses((status = 200, body = ImportReport), (status = 400, body = ErrorAnswer), (status = 404, body = ErrorAnswer),
@@ -27,8 +28,9 @@ pub(crate) async fn import(
     Query(q): Query<ImportQuery>,
     Upload(bytes): Upload,
 ) -> Result<Json<ImportReport>> {
+    let reach = office.store.reach(&me.caller).await?;
     let _turn = office.calendar.lock().await;
-    let mut directory = office.store.directory(q.term).await?;
+    let mut directory = office.store.directory(q.term, &reach).await?;
     let rows = office.store.plan_rows(q.term).await?;
     let sheet = q.sheet.clone();
     let work = move || {
@@ -121,13 +123,13 @@ pub(crate) async fn template() -> Result<Response> {
     Ok(file_answer("tongke-template", workbook(&sheets(Default::default()))?))
 }
 
-/// All schools, rooms, teachers, classes and a term's timetable, as an import reads them.
+/// The schools, rooms, teachers and classes within reach, and a term's timetable of either side, as an import reads them.
 #[utoipa::path(get, path = "/api/export", tag = "calendar", params(ExportQuery),
     responses((status = 200, body = Vec<u8>, content_type = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"),
         (status = 404, body = ErrorAnswer)))]
-pub(crate) async fn export(State(office): State<App>, Query(q): Query<ExportQuery>) -> Result<Response> {
+pub(crate) async fn export(State(office): State<App>, me: Identity, Query(q): Query<ExportQuery>) -> Result<Response> {
     office.store.term(q.term).await?;
-    let rows = office.store.export(q.term).await?;
+    let rows = office.store.export(q.term, &office.store.reach(&me.caller).await?).await?;
     let made = tokio::task::spawn_blocking(move || workbook(&sheets(rows))).await;
     Ok(file_answer("tongke-timetable", made.map_err(|_| Error::Internal("the export was interrupted"))??))
 }

@@ -5,7 +5,7 @@ use super::door::{Form, Path, Query};
 use crate::auth::{Caller, Identity};
 use crate::error::{Error, Result};
 use crate::feed;
-use crate::model::{FeedId, Role, Subject};
+use crate::model::{FeedId, Role, SchoolId, Subject};
 use crate::schema::{
     AuditQuery, AuditRow, ErrorAnswer, Feed, Figure, FigureQuery, LedgerQuery, LedgerRow, NewFeed, Page,
 };
@@ -24,6 +24,20 @@ pub(crate) async fn feeds(State(office): State<App>, me: Identity) -> Result<Jso
     office.store.feeds(me.caller.person().ok_or(Error::Forbidden)?).await.map(Json)
 }
 
+/// The school of a person, class, room or school.
+async fn school_of(office: &App, kind: Subject, subject: &str) -> Result<SchoolId> {
+    let wrong = |_| Error::NotFound;
+    match kind {
+        Subject::School => subject.parse().map_err(wrong),
+        Subject::Room => office.store.school_of_room(subject.parse().map_err(wrong)?).await,
+        Subject::Class => office.store.school_of_class(subject.parse().map_err(wrong)?).await,
+        Subject::Teacher => {
+            let teacher = office.store.person(subject.parse().map_err(wrong)?).await?;
+            teacher.school.map(|s| s.id).ok_or(Error::NotFound)
+        }
+    }
+}
+
 /// Makes an iCalendar address. Teachers make one of their own lessons, administrators of what is within their reach.
 #[utoipa::path(post, path = "/api/feeds", tag = "calendar", request_body = NewFeed,
     responses((status = 201, body = Feed), (status = 404, body = ErrorAnswer)))]
@@ -33,22 +47,13 @@ pub(crate) async fn add_feed(
     Form(new): Form<NewFeed>,
 ) -> Result<(StatusCode, Json<Feed>)> {
     let person = me.caller.person().ok_or(Error::Forbidden)?;
-    let wrong = |_| Error::NotFound;
     if matches!(me.caller, Caller::Person { role: Role::Teacher, .. }) {
         if new.kind != Subject::Teacher || new.subject != person.to_string() {
             return Err(Error::NotFound);
         }
     } else {
         let reach = office.store.reach(&me.caller).await?;
-        let school = match new.kind {
-            Subject::School => new.subject.parse().map_err(wrong)?,
-            Subject::Room => office.store.school_of_room(new.subject.parse().map_err(wrong)?).await?,
-            Subject::Class => office.store.school_of_class(new.subject.parse().map_err(wrong)?).await?,
-            Subject::Teacher => {
-                let teacher = office.store.person(new.subject.parse().map_err(wrong)?).await?;
-                teacher.school.map(|s| s.id).ok_or(Error::NotFound)?
-            }
-        };
+        let school = school_of(&office, new.kind, &new.subject).await?;
         office.store.must_reach(&reach, school).await?;
     }
     let secret = random_token();
@@ -79,9 +84,10 @@ pub(crate) async fn calendar(
     let now = jiff::Timestamp::from_millisecond(office.now().ms).unwrap_or_default();
     let today = now.to_zoned(jiff::tz::TimeZone::UTC).date();
     let changes = office.store.change_counts().await?;
+    let school = school_of(&office, kind, &subject).await?;
     let (mut lessons, mut made_ms, mut name) = (Vec::new(), 0, String::new());
     for term in office.store.terms().await?.into_iter().rev().filter(|t| t.last_day >= today) {
-        let almanac = office.almanac(term.id).await?;
+        let almanac = office.almanac_of(term.id, vec![school]).await?;
         lessons.extend(feed::lessons(&almanac, kind, &subject)?);
         made_ms = almanac.timetable.book.instant(&almanac.plan, term.first_day, 0).0 * 1_000;
         name = almanac.name(&subject);

@@ -276,7 +276,8 @@ pub(crate) async fn accept(
     if supply.pairing.is_some() || need.pairing.is_some() {
         return Err(Error::Conflict { code: "met", why: "the need is met or the offer taken already" });
     }
-    let almanac = office.almanac(new.term).await?;
+    let schools = vec![supply.school.id, need.school.id];
+    let almanac = office.almanac_part(new.term, schools.clone()).await?;
     let (wanted, offered) = (wanted(&almanac, &need, kind), offered(&almanac, &supply));
     if !matching::obstacles(&wanted, &offered, almanac.plan.overlap_min_s).is_empty() {
         return Err(Error::Conflict { code: "does_not_fit", why: "the offer does not meet the need" });
@@ -304,7 +305,7 @@ pub(crate) async fn accept(
         met: Some((need.id, supply.id, pairing)),
         ..Import::default()
     };
-    compare(&mut import, office.store.plan_rows(new.term).await?.plan)?;
+    compare(&mut import, office.store.plan_rows_of(new.term, &schools).await?.plan)?;
     if !import.faults.is_empty() {
         return Err(Error::Conflict { code: "clash", why: "a side is not free in one of these periods" });
     }

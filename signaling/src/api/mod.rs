@@ -14,6 +14,7 @@ mod library;
 mod market;
 mod places;
 mod sessions;
+mod slots;
 mod table;
 mod timetable;
 
@@ -95,6 +96,7 @@ fn routes() -> OpenApiRouter<App> {
         .routes(routes!(timetable::week))
         .routes(routes!(changes::changes, changes::add_change))
         .routes(routes!(changes::check_change))
+        .routes(routes!(slots::slots))
         .routes(routes!(changes::consent))
         .routes(routes!(changes::undo_change))
         .routes(routes!(ledger::feeds, ledger::add_feed))

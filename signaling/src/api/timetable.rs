@@ -225,13 +225,13 @@ pub(crate) async fn week(State(office): State<App>, me: Identity, Query(q): Quer
 fn day(almanac: &Almanac, school: Option<SchoolNo>, date: Date) -> WeekDay {
     let Some(school) = school else { return WeekDay { date, follows: None, periods: Vec::new() } };
     let (book, plan) = (&almanac.timetable.book, &almanac.plan);
-    let clock = |second: i32| format!("{:02}:{:02}", second / 3_600, second / 60 % 60);
     let periods = book.table(plan, school, date).map(|t| t.periods.as_slice()).unwrap_or_default();
-    let period = |p: &crate::calendar::model::Period| BellPeriod {
-        no: p.no,
-        name: p.name.clone(),
-        start: clock(p.start_s),
-        end: clock(p.end_s),
-    };
-    WeekDay { date, follows: book.day(plan, school, date).follows, periods: periods.iter().map(period).collect() }
+    WeekDay { date, follows: book.day(plan, school, date).follows, periods: periods.iter().map(bell).collect() }
+}
+
+/// A period as the API has it.
+pub(super) fn bell(period: &crate::calendar::model::Period) -> BellPeriod {
+    let clock = |second: i32| format!("{:02}:{:02}", second / 3_600, second / 60 % 60);
+    let (start, end) = (clock(period.start_s), clock(period.end_s));
+    BellPeriod { no: period.no, name: period.name.clone(), start, end }
 }

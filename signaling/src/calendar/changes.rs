@@ -1,7 +1,7 @@
 //! Changes 调课/代课: what one does to the lessons it touches, and whether it may.
 
 use super::clashes::Clash;
-use super::expand::{Timetable, expand, timed};
+use super::expand::{Lesson, Timetable, expand, timed};
 use super::index::{Candidate, Index};
 use super::model::{Change, LessonName, PersonNo, Plan, Slot};
 
@@ -61,6 +61,23 @@ pub fn change(plan: &Plan, now: &Timetable, index: &Index, change: &Change) -> R
     let new = outcome(change, |name| now.occurrence(name))?;
     let clashes = in_the_way(plan, now, index, &new);
     if clashes.is_empty() { Ok(now.with(plan, &new)) } else { Err(Refusal::Clashes(clashes)) }
+}
+
+/// Everything that would be in the way of a change, and the lessons it would make. Unlike [`change`] it makes no new
+/// timetable, so that many places can be tried at once.
+pub fn try_out(
+    plan: &Plan,
+    now: &Timetable,
+    index: &Index,
+    change: &Change,
+) -> Result<(Vec<Lesson>, Vec<Clash>), Refusal> {
+    let new = outcome(change, |name| now.occurrence(name))?;
+    let clashes = in_the_way(plan, now, index, &new);
+    let lesson = |o: &Occurrence| {
+        let entry = &plan.entries[o.name.entry.at()];
+        timed(plan, &now.book, &plan.pairings[entry.pairing.at()], entry, *o)
+    };
+    Ok((new.iter().filter_map(lesson).collect(), clashes))
 }
 
 /// The clashes that lessons would have in new places and have not now.

@@ -22,6 +22,14 @@ pub(crate) struct Directory {
     pub(crate) classes: HashMap<(SchoolId, String), ClassId>,
     pub(crate) pairings: HashMap<PairingKey, PairingId>,
     pub(crate) entries: HashSet<EntryKey>,
+    /// The schools to which something may be added; `None` is all, and new ones too.
+    pub(crate) own: Option<HashSet<SchoolId>>,
+}
+
+impl Directory {
+    fn owns(&self, school: SchoolId) -> bool {
+        self.own.as_ref().is_none_or(|own| own.contains(&school))
+    }
 }
 
 /// A pairing to be written.
@@ -116,6 +124,15 @@ impl Cell {
         found
     }
 
+    /// What is new is added by those who have the school.
+    fn owned(self, import: &mut Import, column: usize, owned: bool) -> bool {
+        if !owned {
+            let why = "only the region's administrator may add this, or the school's own";
+            import.add(fault(self.sheet, self.row, column, "not_yours", why));
+        }
+        owned
+    }
+
     fn word<T>(self, import: &mut Import, column: usize, found: Option<T>, wanted: &str) -> Option<T> {
         if found.is_none() {
             import.add(fault(self.sheet, self.row, column, "not_a_word", format!("wants {wanted}")));
@@ -130,6 +147,9 @@ fn school(import: &mut Import, directory: &mut Directory, at: Cell, [name, kind,
     if directory.schools.contains_key(name) {
         import.known += 1;
     } else if let (true, Some(kind)) = (named, kind) {
+        if !at.owned(import, 0, directory.own.is_none()) {
+            return;
+        }
         let id = SchoolId::random();
         directory.schools.insert(name.to_owned(), id);
         import.schools.push((id, name.to_owned(), kind, Some(group.to_owned()).filter(|g| !g.is_empty())));
@@ -143,6 +163,9 @@ fn room(import: &mut Import, directory: &mut Directory, at: Cell, [school, name,
     let (Some(school), Some(kind), true) = (school, kind, named) else { return };
     if directory.rooms.contains_key(&(school, name.to_owned())) {
         import.known += 1;
+        return;
+    }
+    if !at.owned(import, 0, directory.owns(school)) {
         return;
     }
     let id = RoomId::random();
@@ -159,6 +182,9 @@ fn teacher(import: &mut Import, directory: &mut Directory, at: Cell, [school, na
         import.known += 1;
         return;
     }
+    if !at.owned(import, 0, directory.owns(school)) {
+        return;
+    }
     let id = PersonId::random();
     directory.people.insert(user.to_owned(), id);
     import.people.push((id, school, name.to_owned(), user.to_owned()));
@@ -170,6 +196,9 @@ fn class(import: &mut Import, directory: &mut Directory, at: Cell, [school, name
     let (Some(school), true) = (school, named) else { return };
     if directory.classes.contains_key(&(school, name.to_owned())) {
         import.known += 1;
+        return;
+    }
+    if !at.owned(import, 0, directory.owns(school)) {
         return;
     }
     let id = ClassId::random();
@@ -233,15 +262,23 @@ fn entry<'a>(import: &mut Import, directory: &mut Directory, at: Cell, cell: &dy
     }
     let rooms: BTreeSet<RoomId> = rural_sides.iter().map(|(_, room, _)| *room).collect();
     let key = (cell(0).to_owned(), cell(1).to_owned(), teacher, master.1, rooms);
-    let pairing = *directory.pairings.entry(key).or_insert_with(|| {
+    let found = directory.pairings.get(&key).copied();
+    if found.is_some_and(|id| directory.entries.contains(&(id, weekday, period, weeks.to_string()))) {
+        import.known += 1;
+        return;
+    }
+    // A lesson is its master's; a new pairing is made by those who have all its sides.
+    let all_owned = rural_sides.iter().all(|(school, ..)| directory.owns(*school));
+    if !at.owned(import, 3, directory.owns(master.0)) || !at.owned(import, 6, found.is_some() || all_owned) {
+        return;
+    }
+    let pairing = found.unwrap_or_else(|| {
         let id = PairingId::random();
+        directory.pairings.insert(key, id);
         let (subject, grade) = (cell(0).to_owned(), cell(1).to_owned());
         import.pairings.push(NewPairingRow { id, subject, grade, teacher, master, rural: rural_sides });
         id
     });
-    if directory.entries.insert((pairing, weekday, period, weeks.to_string())) {
-        import.entries.push(NewEntryRow { id: EntryId::random(), pairing, weekday, period, weeks, row: at.row });
-    } else {
-        import.known += 1;
-    }
+    directory.entries.insert((pairing, weekday, period, weeks.to_string()));
+    import.entries.push(NewEntryRow { id: EntryId::random(), pairing, weekday, period, weeks, row: at.row });
 }

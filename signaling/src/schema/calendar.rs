@@ -383,6 +383,30 @@ values! {
         /// Schools whose consent would be asked for.
         asks: Vec<SchoolRef>,
     }
+    /// Which lesson somebody has in hand, and in which week it could be put down.
+    SlotsQuery {
+        /// Of which term.
+        term: TermId,
+        /// The lesson.
+        lesson: LessonNameRef,
+        /// A day of the week.
+        #[schema(value_type = String, format = Date)]
+        date: Date,
+    }
+    /// A period of the master's bells, and what putting a lesson down there would be.
+    SlotCheck {
+        /// The date.
+        #[schema(value_type = String, format = Date)]
+        date: Date,
+        /// Its number, and its bells.
+        period: BellPeriod,
+        /// A move, or a swap with the lesson that is there.
+        act: ChangeAct,
+        /// True if the period is past.
+        over: bool,
+        /// What it would do.
+        check: ChangeCheck,
+    }
     /// A change.
     CalendarChange {
         /// Id.

@@ -13,7 +13,7 @@ values! {
         row: usize,
         /// Name of the column; empty for the whole row.
         column: String,
-        /// What is wrong, for programs: `missing`, `not_a_name`, `unknown`, `not_a_word` or `clash`.
+        /// What is wrong, for programs: `missing`, `not_a_name`, `unknown`, `not_a_word`, `not_yours` or `clash`.
         code: String,
         /// What is wrong, for people.
         message: String,

@@ -1,5 +1,6 @@
 //! The calendar's rows: terms, classes, bell tables, day rules, what it knows of pairings, entries.
 
+use super::touch::Touched;
 use super::{Store, Window};
 use crate::auth::{Caller, Reach};
 use crate::error::{Error, Result};
@@ -9,14 +10,8 @@ use crate::schema::{
     PairingPlan, PersonRef, RoomClass, SchoolRef, Term,
 };
 use jiff::civil::Date;
-use sqlx::{FromRow, Sqlite, Transaction};
-use uuid::Uuid;
-
-/// The setting that counts changes of the calendar, so that what is computed from it is known to be old.
-const VERSION: &str = "calendar_version";
-
-const COUNT_UP: &str = "INSERT INTO setting (name, value) VALUES ($1, '1')
-    ON CONFLICT (name) DO UPDATE SET value = CAST(CAST(setting.value AS BIGINT) + 1 AS TEXT)";
+use sqlx::FromRow;
+use std::collections::HashSet;
 
 /// A stored date; they are written by us only.
 pub(super) fn date(text: &str) -> Result<Date> {
@@ -167,6 +162,17 @@ impl Store {
         }
     }
 
+    /// The schools within reach; `None` is all.
+    pub(crate) async fn own_schools(&self, reach: &Reach) -> Result<Option<HashSet<SchoolId>>> {
+        if *reach == Reach::All {
+            return Ok(None);
+        }
+        let sql = "SELECT id FROM school WHERE id = $1 OR school_group = $2";
+        let own: Vec<SchoolId> =
+            sqlx::query_scalar(sql).bind(reach.school()).bind(reach.group()).fetch_all(&self.pool).await?;
+        Ok(Some(own.into_iter().collect()))
+    }
+
     /// 404 unless the school is there and within reach.
     pub async fn must_reach(&self, reach: &Reach, school: SchoolId) -> Result<()> {
         let sql =
@@ -174,32 +180,6 @@ impl Store {
         let query = sqlx::query_scalar(sql).bind(school).bind(reach.school()).bind(reach.group());
         let found: Option<i64> = query.fetch_optional(&self.pool).await?;
         found.map(|_| ()).ok_or(Error::NotFound)
-    }
-
-    /// Counts up with every change of the calendar, whoever makes it.
-    pub async fn calendar_version(&self) -> Result<i64> {
-        let text = self.setting_if_any(VERSION).await?;
-        Ok(text.and_then(|t| t.parse().ok()).unwrap_or(0))
-    }
-
-    /// A school, room, person or pairing was added, and what is computed from the rows is old.
-    pub(super) async fn age_calendar(&self) -> Result<()> {
-        sqlx::query(COUNT_UP).bind(VERSION).execute(&self.pool).await?;
-        Ok(())
-    }
-
-    /// The last writes of every change of the calendar: its version and who did it.
-    pub(super) async fn conclude(
-        mut tx: Transaction<'_, Sqlite>,
-        act: Act,
-        what: &str,
-        subject: impl std::fmt::Display,
-    ) -> Result<()> {
-        sqlx::query(COUNT_UP).bind(VERSION).execute(&mut *tx).await?;
-        let sql = "INSERT INTO audit (id, at_ms, person, act, subject) VALUES ($1, $2, $3, $4, $5)";
-        let query = sqlx::query(sql).bind(Uuid::now_v7().to_string()).bind(act.at_ms).bind(act.person);
-        query.bind(what).bind(subject.to_string()).execute(&mut *tx).await?;
-        Ok(tx.commit().await?)
     }
 
     /// Adds a term; 409 if it overlaps another.
@@ -213,7 +193,7 @@ impl Store {
         let sql = "INSERT INTO term (id, name, first_day, last_day, zone) VALUES ($1, $2, $3, $4, $5)";
         let query = sqlx::query(sql).bind(id).bind(&new.name).bind(&first).bind(&last).bind(zone);
         query.execute(&mut *tx).await?;
-        Self::conclude(tx, act, "term_added", id).await?;
+        Self::conclude(tx, act, "term_added", id, Touched::nothing()).await?;
         let NewTerm { name, first_day, last_day, .. } = new.clone();
         Ok(Term { id, name, first_day, last_day, zone: zone.to_owned() })
     }
@@ -242,7 +222,7 @@ impl Store {
         if query.execute(&mut *tx).await?.rows_affected() == 0 {
             return Err(Error::Conflict { code: "name_taken", why: "a class of the school has this name" });
         }
-        Self::conclude(tx, act, "class_added", id).await?;
+        Self::conclude(tx, act, "class_added", id, Touched::nothing()).await?;
         Ok(id)
     }
 
@@ -307,14 +287,15 @@ impl Store {
         let query = sqlx::query(sql).bind(id).bind(new.school).bind(&new.name).bind(&first).bind(&last);
         let query = query.bind(text(&new.weekdays)?).bind(i64::from(new.temporary)).bind(text(&new.periods)?);
         query.execute(&mut *tx).await?;
-        Self::conclude(tx, act, "bell_table_put", id).await
+        Self::conclude(tx, act, "bell_table_put", id, Touched::schools([new.school])).await
     }
 
     /// Removes a bell table.
     pub async fn remove_bell_table(&self, id: TableId, act: Act) -> Result<()> {
         let mut tx = self.write().await?;
-        sqlx::query("DELETE FROM bell_table WHERE id = $1").bind(id).execute(&mut *tx).await?;
-        Self::conclude(tx, act, "bell_table_removed", id).await
+        let sql = "DELETE FROM bell_table WHERE id = $1 RETURNING school";
+        let school: Option<SchoolId> = sqlx::query_scalar(sql).bind(id).fetch_optional(&mut *tx).await?;
+        Self::conclude(tx, act, "bell_table_removed", id, Touched::schools(school)).await
     }
 
     /// Adds day rules, all or none; 409 if a scope has one on a date already.
@@ -334,7 +315,12 @@ impl Store {
             }
         }
         let first = rules.first().map(|r| r.date.to_string()).unwrap_or_default();
-        Self::conclude(tx, act, "day_rules_added", first).await
+        let mut touched = Touched::nothing();
+        if let Some(rule) = rules.first() {
+            // Rules that are added together are of one scope.
+            touched = Self::scope_of(&mut tx, &rule.scope, &rule.owner).await?;
+        }
+        Self::conclude(tx, act, "day_rules_added", first, touched).await
     }
 
     /// Day rules that concern a reach, by date: its own, its group's and the region's.
@@ -360,8 +346,9 @@ impl Store {
     /// Removes a day rule.
     pub async fn remove_day_rule(&self, id: RuleId, act: Act) -> Result<()> {
         let mut tx = self.write().await?;
+        let touched = Self::scope_of_rule(&mut tx, id).await?;
         sqlx::query("DELETE FROM day_rule WHERE id = $1").bind(id).execute(&mut *tx).await?;
-        Self::conclude(tx, act, "day_rule_removed", id).await
+        Self::conclude(tx, act, "day_rule_removed", id, touched).await
     }
 
     /// Schools of a pairing, the master's first.
@@ -395,7 +382,8 @@ impl Store {
                 return Err(Error::field("rural_classes", "no such room in this pairing"));
             }
         }
-        Self::conclude(tx, act, "pairing_planned", id).await
+        let touched = Self::masters(&mut tx, &[id]).await?;
+        Self::conclude(tx, act, "pairing_planned", id, touched).await
     }
 
     /// What the calendar knows of a pairing.
@@ -427,7 +415,8 @@ impl Store {
         let sql = "INSERT INTO entry (id, term, pairing, weekday, period, weeks) VALUES ($1, $2, $3, $4, $5, $6)";
         let query = sqlx::query(sql).bind(id).bind(new.term).bind(new.pairing).bind(i64::from(new.weekday));
         query.bind(i64::from(new.period)).bind(new.weeks.to_string()).execute(&mut *tx).await?;
-        Self::conclude(tx, act, "entry_added", id).await?;
+        let touched = Self::masters(&mut tx, &[new.pairing]).await?;
+        Self::conclude(tx, act, "entry_added", id, touched).await?;
         Ok(id)
     }
 
@@ -441,8 +430,11 @@ impl Store {
                 why: "lessons of this entry were held, planned for these days, or changed",
             });
         }
-        sqlx::query("DELETE FROM entry WHERE id = $1").bind(id).execute(&mut *tx).await?;
-        Self::conclude(tx, act, "entry_removed", id).await
+        let sql = "DELETE FROM entry WHERE id = $1 RETURNING pairing";
+        let pairing: Option<PairingId> = sqlx::query_scalar(sql).bind(id).fetch_optional(&mut *tx).await?;
+        // The units of the pairing's other lessons are others now.
+        let touched = Self::masters(&mut tx, pairing.as_slice()).await?;
+        Self::conclude(tx, act, "entry_removed", id, touched).await
     }
 
     /// Entries within reach on either side, by grade, subject and weekday.

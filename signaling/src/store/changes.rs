@@ -1,6 +1,7 @@
 //! Changes 调课 and consents.
 
 use super::calendar::{Act, text};
+use super::touch::Touched;
 use super::{Store, Window};
 use crate::auth::Reach;
 use crate::error::{Error, Result};
@@ -46,7 +47,11 @@ impl Store {
             sqlx::query(sql).bind(id).bind(school).execute(&mut *tx).await?;
         }
         let act = Act { person: Some(person), at_ms };
-        Self::conclude(tx, act, if asks.is_empty() { "change_made" } else { "change_asked" }, id).await?;
+        let (what, touched) = match asks {
+            [] => ("change_made", Self::masters_of_change(&mut tx, id).await?),
+            _ => ("change_asked", Touched::nothing()),
+        };
+        Self::conclude(tx, act, what, id, touched).await?;
         Ok(id)
     }
 
@@ -57,7 +62,7 @@ impl Store {
             let sql = "UPDATE change_consent SET person = $3, at_ms = $4 WHERE change = $1 AND school = $2 AND person IS NULL";
             sqlx::query(sql).bind(id).bind(school).bind(person).bind(at_ms).execute(&mut *tx).await?;
         }
-        Self::conclude(tx, Act { person: Some(person), at_ms }, "change_consented", id).await
+        Self::conclude(tx, Act { person: Some(person), at_ms }, "change_consented", id, Touched::nothing()).await
     }
 
     /// A change that was asked for holds from now on, after those that hold already.
@@ -73,7 +78,8 @@ impl Store {
                 why: "the change holds already, was taken back, or waits for consent",
             });
         }
-        Self::conclude(tx, Act { person: Some(person), at_ms }, "change_made", id).await
+        let touched = Self::masters_of_change(&mut tx, id).await?;
+        Self::conclude(tx, Act { person: Some(person), at_ms }, "change_made", id, touched).await
     }
 
     /// Takes a change back.
@@ -83,7 +89,8 @@ impl Store {
         if sqlx::query(sql).bind(id).execute(&mut *tx).await?.rows_affected() == 0 {
             return Err(Error::Conflict { code: "undone_already", why: "the change was taken back before" });
         }
-        Self::conclude(tx, Act { person: Some(person), at_ms }, "change_undone", id).await
+        let touched = Self::masters_of_change(&mut tx, id).await?;
+        Self::conclude(tx, Act { person: Some(person), at_ms }, "change_undone", id, touched).await
     }
 
     async fn change_view(&self, row: ChangeRow) -> Result<CalendarChange> {

@@ -2,6 +2,7 @@
 
 use super::Store;
 use super::calendar::{Act, json};
+use crate::auth::Reach;
 use crate::error::Result;
 use crate::import::rows::{rural_text, weeks_text};
 use crate::import::{Directory, Import};
@@ -24,9 +25,9 @@ struct ExportRow {
 }
 
 impl Store {
-    /// Everything a file may name.
-    pub(crate) async fn directory(&self, term: TermId) -> Result<Directory> {
-        let mut found = Directory::default();
+    /// Everything a file may name, and the schools to which its sender may add something.
+    pub(crate) async fn directory(&self, term: TermId, reach: &Reach) -> Result<Directory> {
+        let mut found = Directory { own: self.own_schools(reach).await?, ..Directory::default() };
         let schools: Vec<(String, SchoolId)> =
             sqlx::query_as("SELECT name, id FROM school").fetch_all(&self.pool).await?;
         found.schools.extend(schools);
@@ -105,32 +106,40 @@ impl Store {
                 .execute(&mut *tx)
                 .await?;
         }
-        Self::conclude(tx, act, if import.met.is_some() { "proposal_accepted" } else { "imported" }, term).await
+        let pairings: BTreeSet<PairingId> = import.entries.iter().map(|entry| entry.pairing).collect();
+        let touched = Self::masters(&mut tx, &pairings.into_iter().collect::<Vec<_>>()).await?;
+        let what = if import.met.is_some() { "proposal_accepted" } else { "imported" };
+        Self::conclude(tx, act, what, term, touched).await
     }
 
-    /// The rows of all sheets, in the order of [`crate::import::SHEETS`], as an import reads them.
-    pub(crate) async fn export(&self, term: TermId) -> Result<[Vec<Vec<String>>; 5]> {
-        let sql = "SELECT name, kind, coalesce(school_group, '') FROM school ORDER BY name, id";
-        let schools: Vec<(String, String, String)> = sqlx::query_as(sql).fetch_all(&self.pool).await?;
-        let sql = "SELECT s.name, r.name, r.kind, coalesce(r.class, '') FROM room r JOIN school s ON s.id = r.school
-                   ORDER BY s.name, r.name, r.id";
-        let rooms: Vec<(String, String, String, String)> = sqlx::query_as(sql).fetch_all(&self.pool).await?;
-        let sql = "SELECT s.name, p.name, p.login FROM person p JOIN school s ON s.id = p.school
-                   WHERE p.role = 'teacher' ORDER BY s.name, p.name, p.id";
-        let people: Vec<(String, String, String)> = sqlx::query_as(sql).fetch_all(&self.pool).await?;
-        let sql = "SELECT s.name, c.name, c.grade FROM class c JOIN school s ON s.id = c.school ORDER BY s.name, c.name, c.id";
-        let classes: Vec<(String, String, String)> = sqlx::query_as(sql).fetch_all(&self.pool).await?;
-        let three = |(a, b, c): (String, String, String)| vec![a, b, c];
-        Ok([
-            schools.into_iter().map(three).collect(),
-            rooms.into_iter().map(|(a, b, c, d)| vec![a, b, c, d]).collect(),
-            people.into_iter().map(three).collect(),
-            classes.into_iter().map(three).collect(),
-            self.export_timetable(term).await?,
-        ])
+    /// The rows of all sheets within reach, in the order of [`crate::import::SHEETS`], as an import reads them. Lessons
+    /// are within reach on either side.
+    pub(crate) async fn export(&self, term: TermId, reach: &Reach) -> Result<[Vec<Vec<String>>; 5]> {
+        const OWN: &str = "($1 IS NULL OR s.id = $1) AND ($2 IS NULL OR s.school_group = $2)";
+        let sheet = async |columns: &str, order: &str| -> Result<Vec<Vec<String>>> {
+            let sql = sqlx::AssertSqlSafe(format!("SELECT {columns} AND {OWN} ORDER BY {order}"));
+            let query = sqlx::query_as(sql).bind(reach.school()).bind(reach.group());
+            let rows: Vec<(String, String, String, String)> = query.fetch_all(&self.pool).await?;
+            Ok(rows.into_iter().map(|(a, b, c, d)| vec![a, b, c, d]).collect())
+        };
+        let narrow = |mut rows: Vec<Vec<String>>| {
+            rows.iter_mut().for_each(|row| row.truncate(3));
+            rows
+        };
+        let columns = "s.name, s.kind, coalesce(s.school_group, ''), '' FROM school s WHERE 1 = 1";
+        let schools = narrow(sheet(columns, "s.name, s.id").await?);
+        let columns =
+            "s.name, r.name, r.kind, coalesce(r.class, '') FROM room r JOIN school s ON s.id = r.school WHERE 1 = 1";
+        let rooms = sheet(columns, "s.name, r.name, r.id").await?;
+        let columns =
+            "s.name, p.name, p.login, '' FROM person p JOIN school s ON s.id = p.school WHERE p.role = 'teacher'";
+        let people = narrow(sheet(columns, "s.name, p.name, p.id").await?);
+        let columns = "s.name, c.name, c.grade, '' FROM class c JOIN school s ON s.id = c.school WHERE 1 = 1";
+        let classes = narrow(sheet(columns, "s.name, c.name, c.id").await?);
+        Ok([schools, rooms, people, classes, self.export_timetable(term, reach).await?])
     }
 
-    async fn export_timetable(&self, term: TermId) -> Result<Vec<Vec<String>>> {
+    async fn export_timetable(&self, term: TermId, reach: &Reach) -> Result<Vec<Vec<String>>> {
         let sql = "SELECT x.pairing, s.name, r.name, coalesce(c.name, '') FROM pairing_room x JOIN room r ON r.id = x.room
                      JOIN school s ON s.id = r.school LEFT JOIN class c ON c.id = x.class ORDER BY x.pairing, s.name, r.name";
         let rows: Vec<(PairingId, String, String, String)> = sqlx::query_as(sql).fetch_all(&self.pool).await?;
@@ -143,8 +152,15 @@ impl Store {
                    FROM entry e JOIN pairing g ON g.id = e.pairing JOIN person p ON p.id = g.teacher
                      JOIN room r ON r.id = g.master_room JOIN school s ON s.id = r.school
                      LEFT JOIN class c ON c.id = g.master_class
-                   WHERE e.term = $1 ORDER BY s.name, g.grade, g.subject, e.weekday, e.period, e.id";
-        let rows: Vec<ExportRow> = sqlx::query_as(sql).bind(term).fetch_all(&self.pool).await?;
+                   WHERE e.term = $1
+                     AND ($2 IS NULL OR s.id = $2 OR EXISTS (SELECT 1 FROM pairing_room x JOIN room y ON y.id = x.room
+                                                             WHERE x.pairing = g.id AND y.school = $2))
+                     AND ($3 IS NULL OR s.school_group = $3 OR EXISTS (SELECT 1 FROM pairing_room x
+                                                             JOIN room y ON y.id = x.room JOIN school z ON z.id = y.school
+                                                             WHERE x.pairing = g.id AND z.school_group = $3))
+                   ORDER BY s.name, g.grade, g.subject, e.weekday, e.period, e.id";
+        let query = sqlx::query_as(sql).bind(term).bind(reach.school()).bind(reach.group());
+        let rows: Vec<ExportRow> = query.fetch_all(&self.pool).await?;
         let row = |row: ExportRow| {
             let sides = rural.get(&row.pairing).map(Vec::as_slice).unwrap_or_default();
             let (weekday, period) = (row.weekday.to_string(), row.period.to_string());

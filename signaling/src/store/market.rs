@@ -1,6 +1,7 @@
 //! Needs and supplies.
 
 use super::calendar::{Act, text};
+use super::touch::Touched;
 use super::{Store, Window};
 use crate::auth::Reach;
 use crate::error::{Error, Result};
@@ -131,7 +132,7 @@ impl Store {
         let query = sqlx::query(sql).bind(id).bind(new.room).bind(new.class).bind(&new.subject).bind(&new.grade);
         let query = query.bind(&new.edition).bind(new.unit.map(i64::from)).bind(i64::from(new.periods));
         query.bind(i64::from(new.rank)).bind(text(&new.free)?).execute(&mut *tx).await?;
-        Self::conclude(tx, act, "need_added", id).await?;
+        Self::conclude(tx, act, "need_added", id, Touched::nothing()).await?;
         Ok(id)
     }
 
@@ -147,7 +148,7 @@ impl Store {
         let query = sqlx::query(sql).bind(id).bind(new.teacher).bind(new.room).bind(&new.subject).bind(&new.grade);
         let query = query.bind(&new.edition).bind(new.unit.map(i64::from)).bind(i64::from(new.periods));
         query.bind(text(&new.free)?).bind(i64::from(new.interactive)).execute(&mut *tx).await?;
-        Self::conclude(tx, act, "supply_added", id).await?;
+        Self::conclude(tx, act, "supply_added", id, Touched::nothing()).await?;
         Ok(id)
     }
 
@@ -202,7 +203,7 @@ impl Store {
         if sqlx::query(sql).bind(id).execute(&mut *tx).await?.rows_affected() == 0 {
             return Err(Error::Conflict { code: "met", why: "a pairing meets this need" });
         }
-        Self::conclude(tx, act, "need_removed", id).await
+        Self::conclude(tx, act, "need_removed", id, Touched::nothing()).await
     }
 
     /// Removes a supply that no pairing takes.
@@ -212,6 +213,6 @@ impl Store {
         if sqlx::query(sql).bind(id).execute(&mut *tx).await?.rows_affected() == 0 {
             return Err(Error::Conflict { code: "met", why: "a pairing takes this supply" });
         }
-        Self::conclude(tx, act, "supply_removed", id).await
+        Self::conclude(tx, act, "supply_removed", id, Touched::nothing()).await
     }
 }

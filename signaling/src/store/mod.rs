@@ -16,6 +16,7 @@ mod places;
 mod plan;
 mod planned;
 mod recordings;
+mod touch;
 
 pub use calendar::Act;
 pub(crate) use calendar::RuleToWrite;
@@ -25,6 +26,7 @@ pub use library::RecordingFacts;
 pub(crate) use plan::PlanRows;
 pub(crate) use planned::{LoneLesson, PlannedRow, Wanted};
 pub use recordings::RecordingRow;
+pub(crate) use touch::Touched;
 
 use crate::error::Result;
 use crate::schema::Page;

@@ -110,20 +110,16 @@ impl Store {
         Ok(sqlx::query_scalar::<_, i64>(sql).bind(id).fetch_optional(&self.pool).await?.is_some())
     }
 
-    /// Writes lessons that have no row yet, changes rows that differ, and cancels rows of lessons that are no more. What is
-    /// changed is written at once, what is new in portions: the two days after a large import are tens of thousands of rows,
+    /// Writes lessons that have no row yet, in portions: the two days after a large import are tens of thousands of rows,
     /// and whoever else wants to write waits no longer than one portion takes. Written again, nothing is doubled.
-    pub(crate) async fn write_planned(&self, new: &[Wanted], changed: &[Wanted], gone: &[LessonId]) -> Result<()> {
-        if !changed.is_empty() || !gone.is_empty() {
-            self.change_planned(changed, gone).await?;
-        }
+    pub(crate) async fn add_planned(&self, new: &[Wanted]) -> Result<()> {
         for portion in new.chunks(PORTION) {
-            self.add_planned(portion).await?;
+            self.add_portion(portion).await?;
         }
         Ok(())
     }
 
-    async fn add_planned(&self, new: &[Wanted]) -> Result<()> {
+    async fn add_portion(&self, new: &[Wanted]) -> Result<()> {
         let mut tx = self.write().await?;
         for lesson in new {
             let sql = "INSERT INTO lesson (id, pairing, title, subject, grade, unit, teacher, master_room, starts_ms,
@@ -143,7 +139,8 @@ impl Store {
         Ok(tx.commit().await?)
     }
 
-    async fn change_planned(&self, changed: &[Wanted], gone: &[LessonId]) -> Result<()> {
+    /// Changes rows that differ, and cancels rows of lessons that are no more, at once.
+    pub(crate) async fn change_planned(&self, changed: &[Wanted], gone: &[LessonId]) -> Result<()> {
         let mut tx = self.write().await?;
         for lesson in changed {
             let state = if lesson.cancelled { LessonState::Cancelled } else { LessonState::Planned };

@@ -322,11 +322,16 @@ impl District {
         reached.await.expect("rooms are present");
     }
 
-    /// Waits until the scheduler has looked at the clock twice since now.
+    /// Waits until the rows have followed the calendar and the scheduler has looked at the clock, each twice since now.
     pub async fn settle(&self) {
         let reached = tokio::time::timeout(Duration::from_secs(10), async {
-            let looked = self.signaling.looks();
+            let followed = self.signaling.follows();
             self.clock.advance(0);
+            while self.signaling.follows() < followed + 2 {
+                self.clock.advance(0);
+                tokio::task::yield_now().await;
+            }
+            let looked = self.signaling.looks();
             while self.signaling.looks() < looked + 2 {
                 self.clock.advance(0);
                 tokio::task::yield_now().await;

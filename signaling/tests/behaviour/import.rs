@@ -202,3 +202,42 @@ async fn ten_thousand_rows_are_looked_through() {
     let path = format!("/api/import?term={}&sheet=schools", made.term.as_str().unwrap());
     assert_eq!(send(&root, &path, rows).await.body["schools"], 10_000);
 }
+
+/// Who has a school fills its sheets; new schools, and pairings with other schools, are the region's.
+#[tokio::test]
+async fn a_school_imports_for_itself_and_is_told_whose_the_rest_is() {
+    let d = District::new().await;
+    let made = planned(&d).await;
+    let (root, head) = (d.sign_in("root").await, d.sign_in("head").await);
+    let term = made.term.as_str().unwrap();
+    let path = |sheet: &str| format!("/api/import?term={term}&sheet={sheet}&commit=true");
+    let codes = |body: &Value| -> Vec<(String, String)> {
+        let text = |f: &Value, key: &str| f[key].as_str().unwrap().to_owned();
+        let all = body["faults"].as_array().unwrap_or_else(|| panic!("{body}"));
+        all.iter().map(|f| (text(f, "column"), text(f, "code"))).collect()
+    };
+    let not_yours = |column: &str| vec![(column.to_owned(), "not_yours".to_owned())];
+    let teachers = "school,name,user\nCity,Li,li\n";
+    assert_eq!(send(&head, &path("teachers"), teachers).await.body["teachers"], 1);
+    let foreign = send(&head, &path("teachers"), "school,name,user\nForeign,Li,li2\nCity,Mo,mo\n").await.body;
+    assert_eq!((codes(&foreign), &foreign["committed"]), (not_yours("school"), &json!(false)));
+    assert!(foreign["faults"][0]["message"].as_str().unwrap().contains("the region's administrator"));
+    assert_eq!(head.get("/api/people?q=Mo").await.body["total"], 0, "nothing half written");
+    let school = send(&head, &path("schools"), "name,kind,group\nNew,urban,\n").await.body;
+    assert_eq!(codes(&school), not_yours("name"));
+    // Its own line of a pairing that is there; not one with a new pairing, and not one that another school teaches.
+    let heading = "subject,grade,teacher,school,room,class,rural,weekday,period,weeks\n";
+    let rural = "Village 0/Room 0; Village 1/Room 1; Village 2/Room 2";
+    let line = |subject: &str, day: u8| format!("{heading}{subject},3,wang,City,Studio,,{rural},{day},2,all\n");
+    assert_eq!(send(&head, &path("timetable"), line("Music", 4)).await.body["entries"], 1);
+    assert_eq!(codes(&send(&head, &path("timetable"), line("Art", 5)).await.body), not_yours("rural"));
+    let foreign = d.sign_in("foreign-head").await;
+    assert_eq!(codes(&send(&foreign, &path("timetable"), line("Music", 5)).await.body), not_yours("school"));
+    assert_eq!(send(&root, &path("timetable"), line("Art", 5)).await.body["pairings"], 1);
+    // An export has what is one's own, and is known when it comes back.
+    for (who, known) in [(&foreign, 3), (&head, 7)] {
+        let workbook = download(&d, who, &format!("/api/export?term={term}")).await;
+        let report = send(who, &format!("/api/import?term={term}&commit=true"), workbook).await.body;
+        assert_eq!((&report["faults"], &report["known"], &report["entries"]), (&json!([]), &json!(known), &json!(0)));
+    }
+}

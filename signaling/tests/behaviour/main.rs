@@ -7,6 +7,7 @@
 )]
 
 mod calendar;
+mod clocks;
 mod displays;
 mod district;
 mod doors;
@@ -21,5 +22,6 @@ mod parts;
 mod plane;
 mod scheduler;
 mod security;
+mod slots;
 mod stage;
 mod timetable;

@@ -183,6 +183,8 @@ fn body(d: &District, calendar: &Calendar, path: &str) -> (&'static str, String)
         "/api/entries/free" => json(json!({"term": calendar.term, "pairing": d.facts.pairing, "weeks": "odd"})),
         "/api/changes" | "/api/changes/check" => json(json!({"term": calendar.term,
             "act": {"kind": "cancel", "lesson": {"entry": calendar.entry, "date": "2026-12-08"}}})),
+        "/api/changes/slots" => json(json!({"term": calendar.term, "date": "2026-12-08",
+            "lesson": {"entry": calendar.entry, "date": "2026-12-08"}})),
         "/api/feeds" => json(json!({"kind": "school", "subject": d.facts.city})),
         "/api/displays/confirm" => json(json!({"code": "AAAA-AAAA", "room": d.facts.rooms[1]})),
         "/api/lessons/{lesson}/tokens" => json(json!({"role": "whep"})),
@@ -261,6 +263,7 @@ async fn what_belongs_to_another_school_does_not_exist() {
                         | "/api/entries/free"
                         | "/api/changes"
                         | "/api/changes/check"
+                        | "/api/changes/slots"
                         | "/api/feeds"
                         | "/api/needs"
                         | "/api/supplies"

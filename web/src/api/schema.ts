@@ -109,6 +109,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/changes/slots": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** What putting a lesson down would be in every period of a week of its master's bells. Nothing is written. */
+        post: operations["slots"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/changes/{change}": {
         parameters: {
             query?: never;
@@ -426,7 +443,7 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** All schools, rooms, teachers, classes and a term's timetable, as an import reads them. */
+        /** The schools, rooms, teachers and classes within reach, and a term's timetable of either side, as an import reads them. */
         get: operations["export"];
         put?: never;
         post?: never;
@@ -497,7 +514,10 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /** Imports a file, or says what it would do. All or nothing. */
+        /**
+         * Imports a file, or says what it would do. All or nothing. What is new must be within the sender's reach; a new pairing
+         *     on all its sides.
+         */
         post: operations["import"];
         delete?: never;
         options?: never;
@@ -1779,7 +1799,7 @@ export interface components {
         };
         /** @description Something wrong in a file. */
         ImportFault: {
-            /** @description What is wrong, for programs: `missing`, `not_a_name`, `unknown`, `not_a_word` or `clash`. */
+            /** @description What is wrong, for programs: `missing`, `not_a_name`, `unknown`, `not_a_word`, `not_yours` or `clash`. */
             code: string;
             /** @description Name of the column; empty for the whole row. */
             column: string;
@@ -3307,6 +3327,22 @@ export interface components {
              */
             to: string;
         };
+        /** @description A period of the master's bells, and what putting a lesson down there would be. */
+        SlotCheck: {
+            /** @description A move, or a swap with the lesson that is there. */
+            act: components["schemas"]["ChangeAct"];
+            /** @description What it would do. */
+            check: components["schemas"]["ChangeCheck"];
+            /**
+             * Format: date
+             * @description The date.
+             */
+            date: string;
+            /** @description True if the period is past. */
+            over: boolean;
+            /** @description Its number, and its bells. */
+            period: components["schemas"]["BellPeriod"];
+        };
         /** @description Where a lesson is moved to. */
         SlotRef: {
             /**
@@ -3329,6 +3365,18 @@ export interface components {
             source: components["schemas"]["SourceView"] | null;
             /** @description `live`, `held` (last picture stays) or `none`. */
             state: string;
+        };
+        /** @description Which lesson somebody has in hand, and in which week it could be put down. */
+        SlotsQuery: {
+            /**
+             * Format: date
+             * @description A day of the week.
+             */
+            date: string;
+            /** @description The lesson. */
+            lesson: components["schemas"]["LessonNameRef"];
+            /** @description Of which term. */
+            term: components["schemas"]["TermId"];
         };
         /** @description The first message. */
         Snapshot: {
@@ -3856,6 +3904,53 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["ChangeCheck"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+        };
+    };
+    slots: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["SlotsQuery"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SlotCheck"][];
                 };
             };
             404: {

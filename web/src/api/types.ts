@@ -60,6 +60,7 @@ export type WeekDay = Schemas['WeekDay'];
 export type GridLesson = Schemas['GridLesson'];
 export type ChangeAct = Schemas['ChangeAct'];
 export type ChangeCheck = Schemas['ChangeCheck'];
+export type SlotCheck = Schemas['SlotCheck'];
 export type CalendarChange = Schemas['CalendarChange'];
 export type Demo = Schemas['Demo'];
 

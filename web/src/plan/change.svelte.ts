@@ -2,16 +2,10 @@
 
 import { call, query } from '../api/http';
 import { Failure } from '../api/http';
-import type { ChangeAct, ChangeCheck, GridLesson, Week, WeekDay } from '../api/types';
+import type { ChangeAct, ChangeCheck, GridLesson, SlotCheck, Week, WeekDay } from '../api/types';
 import { signed } from '../ui/person.svelte';
 import { civilDay } from '../words/format';
 import { t, tWord } from '../words/index.svelte';
-import { minutes } from './bells';
-
-export interface Slot {
-  date: string;
-  period: number;
-}
 
 /** A drag passes over many periods; what it only crosses is not asked for. */
 const REST_MS = 120;
@@ -40,8 +34,21 @@ export class Trial {
       if (this.act !== null && JSON.stringify(this.act) === key) this.check = found;
     } catch (error) {
       signed.missed(error);
-      if (this.act !== null && JSON.stringify(this.act) === key) this.fault = tWord('error', error instanceof Failure ? error.code : 'unreachable', 'error.other');
+      if (this.act !== null && JSON.stringify(this.act) === key) this.fail(error);
     }
+  }
+
+  fail(error: unknown): void {
+    this.fault = tWord('error', error instanceof Failure ? error.code : 'unreachable', 'error.other');
+  }
+
+  /** What is known already, such as the places of a lesson in hand, is not asked for. */
+  tell(act: ChangeAct, check: ChangeCheck, over = false): void {
+    if (this.timer !== null) clearTimeout(this.timer);
+    this.known.set(JSON.stringify(act), check);
+    this.act = act;
+    this.check = over ? null : check;
+    this.fault = over ? t('change.over') : null;
   }
 
   clear(): void {
@@ -60,15 +67,17 @@ export async function masterDays(lesson: GridLesson, date: string): Promise<Week
   return (await call<Week>('/api/week' + query({ date, room })).catch(() => null))?.days ?? [];
 }
 
-/** The period that a lesson let go at this time of day is meant for: the one that begins nearest. */
-export function slotOf(days: WeekDay[], date: string, minute: number): Slot | null {
-  const periods = days.find((day) => day.date === date)?.periods ?? [];
-  let best: { no: number; off: number } | null = null;
-  for (const period of periods) {
-    const off = Math.abs((minutes(period.start) ?? 0) - minute);
-    if (best === null || off < best.off) best = { no: period.no, off };
-  }
-  return best === null ? null : { date, period: best.no };
+/** Every place of a week for a lesson, with what putting it down there would do: one question for all of them. */
+export function placesOf(term: string, lesson: GridLesson, date: string): Promise<SlotCheck[]> {
+  return call<SlotCheck[]>('/api/changes/slots', { body: { term, lesson: nameOf(lesson), date } });
+}
+
+/** Why a place is none, in a few words. */
+export function placeWords(place: SlotCheck): string {
+  if (place.over) return t('change.over.short');
+  const kinds = [...new Set(place.check.clashes.map((clash) => clash.kind))];
+  if (kinds.length > 0) return kinds.map((kind) => tWord('plan.kind', kind, 'plan.kind.other')).join(t('clash.and'));
+  return place.check.asks.length > 0 ? t('week.place.asks') : place.act.kind === 'swap' ? t('week.place.swap') : t('week.place.free');
 }
 
 /** What a change does, without the lesson's name. */

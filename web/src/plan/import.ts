@@ -7,7 +7,7 @@ import { isDay } from './days';
 
 /** Anything else is the text of one sheet. */
 export function isWorkbook(name: string): boolean {
-  return /\.xls[xm]?$/i.test(name);
+  return /\.xls[xm]$/i.test(name);
 }
 
 export function faultWords(fault: ImportFault): string {
