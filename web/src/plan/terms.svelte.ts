@@ -11,16 +11,13 @@ class Terms {
   failed = $state(false);
   private wanted = $state<string | null>(null);
 
-  /**
-   * The chosen one; else the one of today, else the next to come, else the last that was. Derived, so that whoever looks at
-   * it is not told of every second that passes.
-   */
-  readonly now = $derived.by((): Term | null => {
+  /** The chosen one; else the one of today, else the next to come, else the last that was. */
+  get now(): Term | null {
     const list = this.list ?? [];
     const today = dayInput(time.now);
     const coming = [...list].reverse().find((term) => term.last_day >= today);
     return list.find((term) => term.id === this.wanted) ?? coming ?? list[0] ?? null;
-  });
+  }
 
   choose(id: string): void {
     this.wanted = id;
