@@ -188,6 +188,7 @@ impl Almanac {
             let id = &self.plan.rooms.names()[side.room.at()];
             Ok(RoomRef { id: Self::id(id)?, name: self.name(id) })
         };
+        let class = |class: calendar::model::ClassNo| Self::id(&self.plan.classes.names()[class.at()]);
         let state = match lesson.state {
             LessonState::Planned => "planned",
             LessonState::Moved => "moved",
@@ -210,6 +211,7 @@ impl Almanac {
             grade: pairing.grade.clone(),
             teacher: PersonRef { id: Self::id(teacher)?, name: self.name(teacher) },
             rooms: pairing.sides().map(room).collect::<Result<_>>()?,
+            classes: pairing.sides().filter_map(|side| side.class).map(class).collect::<Result<_>>()?,
             clashes: found.iter().map(|c| self.clash(c)).collect(),
         })
     }

@@ -18,6 +18,9 @@ pub struct Kept {
     pub marker: bool,
     /// True for the first packet of a key frame.
     pub key: bool,
+    /// How many packets right before it were there when it came, for sound with redundancy; at most
+    /// [`super::red::MAX_DEPTH`]. It stays as it was, so that what is sent again is the same to the byte.
+    pub behind: u8,
     /// Payload without padding.
     pub payload: Vec<u8>,
 }
@@ -49,9 +52,20 @@ impl Ring {
         place.timestamp = timestamp;
         place.marker = marker;
         place.key = key;
+        place.behind = 0;
         place.payload.clear();
         place.payload.extend_from_slice(payload);
         Some(place)
+    }
+
+    /// Notes for a packet just kept how many are there right before it.
+    pub fn note_behind(&mut self, sequence: u64) {
+        let there = |back: &u64| sequence.checked_sub(*back).is_some_and(|s| self.find(s).is_some());
+        let behind = (1..=super::red::MAX_DEPTH as u64).take_while(there).count();
+        let at = self.at(sequence);
+        if let Some(place) = self.places.get_mut(at).filter(|p| p.sequence == sequence) {
+            place.behind = behind as u8;
+        }
     }
 
     /// Finds a kept packet.

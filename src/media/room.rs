@@ -279,10 +279,15 @@ impl Room {
         }
         let Some(layer) = track.layers.get_mut(usize::from(packet.layer)).and_then(Option::as_mut) else { return };
         let captured = layer.clock.time_of(packet.timestamp).unwrap_or(now);
-        let Some(kept) = layer.ring.keep(packet.sequence, packet.timestamp, packet.marker, key, payload) else {
+        if layer.ring.keep(packet.sequence, packet.timestamp, packet.marker, key, payload).is_none() {
             return;
-        };
-        let forward = Forward { from, kept, codec, captured, sent: Ticks::since(self.epoch, now) };
+        }
+        if codec == Codec::Opus {
+            layer.ring.note_behind(packet.sequence);
+        }
+        let Some(kept) = layer.ring.find(packet.sequence) else { return };
+        let older = if kept.behind == 0 { [None, None] } else { [2, 1].map(|n| layer.ring.find(packet.sequence - n)) };
+        let forward = Forward { from, kept, older, codec, captured, sent: Ticks::since(self.epoch, now) };
         if codec == Codec::Opus && !track.viewers.is_empty() {
             out.hurry();
         }

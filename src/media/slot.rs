@@ -48,9 +48,21 @@ pub struct Shown {
     pub payload_type: u8,
     /// Its retransmissions, where the receiver takes them (RFC 4588).
     pub rtx: Option<u8>,
+    /// Sound with redundancy, where the receiver takes it (RFC 2198), and how many packets before it each carries.
+    pub red: Option<(u8, u8)>,
 }
 
 impl Shown {
+    /// How many packets before it this one carries.
+    pub fn depth_of(&self, kept: &Kept) -> usize {
+        self.red.map_or(0, |(_, depth)| usize::from(depth.min(kept.behind)))
+    }
+
+    /// The payload type it is sent with.
+    pub fn type_of(&self, kept: &Kept) -> u8 {
+        self.red.filter(|_| self.depth_of(kept) > 0).map_or(self.payload_type, |(red, _)| red)
+    }
+
     /// RTP time of the slot for an RTP time of the source.
     pub fn shifted(&self, timestamp: u32) -> u32 {
         timestamp.wrapping_add(self.shift)
@@ -93,6 +105,8 @@ pub struct SendSlot {
     pub rtx_next: u64,
     /// True: a sender report is due at once.
     pub report_due: bool,
+    /// How many packets before it each sound should carry.
+    pub depth: u8,
     next: u64,
     last: Option<(Instant, u32)>,
     changes: ArrayVec<Shown, CHANGES>,
@@ -115,6 +129,7 @@ impl SendSlot {
             sent: (0, 0),
             rtx_next: 1 << 16 | u64::from(first),
             report_due: false,
+            depth: 0,
             next: 1 << 16 | u64::from(first),
             last: None,
             changes: ArrayVec::new(),
@@ -143,6 +158,9 @@ impl SendSlot {
             }
             self.change(from, kept, codec, captured)?;
         }
+        if self.shown.and_then(|s| s.red).is_some_and(|(_, depth)| depth != self.depth) {
+            self.deepen(kept.sequence);
+        }
         let shown = self.shown?;
         let ahead = kept.sequence.checked_sub(shown.from)?;
         let sequence = shown.to + ahead;
@@ -156,6 +174,27 @@ impl SendSlot {
         Some((Outgoing { sequence, timestamp }, shown))
     }
 
+    /// From this packet on sound carries as many before it as it should; what was sent already is remembered as it was.
+    fn deepen(&mut self, sequence: u64) {
+        let Some(mut shown) = self.shown else { return };
+        let Some(ahead) = sequence.checked_sub(shown.from) else { return };
+        // A packet that comes late goes out as those of its time did.
+        if shown.to + ahead < self.next {
+            return;
+        }
+        (shown.from, shown.to) = (sequence, shown.to + ahead);
+        shown.red = shown.red.map(|(payload_type, _)| (payload_type, self.depth));
+        self.remember(shown);
+    }
+
+    fn remember(&mut self, shown: Shown) {
+        if self.changes.is_full() {
+            self.changes.remove(0);
+        }
+        self.changes.push(shown);
+        self.shown = Some(shown);
+    }
+
     fn change(
         &mut self,
         (track, layer, generation): (usize, u8, u32),
@@ -165,6 +204,7 @@ impl SendSlot {
     ) -> Option<()> {
         let types = self.payload_types(codec)?;
         let (payload_type, rtx, rate) = (types.payload_type, types.rtx, codec.clock_rate());
+        let red = types.red.map(|red| (red, self.depth));
         let start = match self.last {
             None => kept.timestamp,
             Some((at, timestamp)) => {
@@ -175,12 +215,9 @@ impl SendSlot {
             }
         };
         let shift = start.wrapping_sub(kept.timestamp);
-        let shown = Shown { track, layer, generation, from: kept.sequence, to: self.next, shift, payload_type, rtx };
-        if self.changes.is_full() {
-            self.changes.remove(0);
-        }
-        self.changes.push(shown);
-        self.shown = Some(shown);
+        let shown =
+            Shown { track, layer, generation, from: kept.sequence, to: self.next, shift, payload_type, rtx, red };
+        self.remember(shown);
         self.report_due = true;
         Some(())
     }
@@ -215,7 +252,7 @@ mod tests {
     use super::*;
 
     fn kept(sequence: u64, timestamp: u32, key: bool) -> Kept {
-        Kept { sequence, timestamp, marker: false, key, payload: vec![0; 100] }
+        Kept { sequence, timestamp, marker: false, key, behind: 0, payload: vec![0; 100] }
     }
 
     fn slot() -> SendSlot {

@@ -58,7 +58,7 @@ function week(d, c, over = {}) {
     id, entry: `e-${id}`, original: day(n), date: day(n), period, week: 13, unit: 9,
     starts_ms: moment(n, PERIODS[period - 1][0]), ends_ms: moment(n, PERIODS[period - 1][1]),
     state: 'planned', pairing: 'q1', subject, grade, teacher: { id: teacher, name: teacher },
-    rooms: [{ id: 'm1', name: d.w.master }, d.rooms[0].room], clashes: [], ...more,
+    rooms: [{ id: 'm1', name: d.w.master }, d.rooms[0].room], classes: ['c1'], clashes: [], ...more,
   });
   const { w } = d;
   const lessons = [
@@ -94,6 +94,16 @@ const FIGURES = (d) => [
   { name: d.w.science, planned: 31, delivered: 28, partial: 0, failed: 0, cancelled: 0, open: 3, moved: 0, minutes: 1120 },
 ];
 
+const DETAILS = (d) => ({
+  plan: { from: '2026-09-01', to: '2027-01-15', level: 'city', co_teachers: ['p2'], master_class: null, rural_classes: [{ room: d.rooms[0].room.id, class: 'c1' }] },
+  co_teachers: [{ id: 'p2', name: d.w.teacher2 }],
+});
+
+const AUDIT = (d) => [
+  ['change_made', 'a1', d.w.admin], ['change_consented', 'a2', d.w.admin2], ['change_asked', 'a1', d.w.admin], ['pairing_planned', 'a1', d.w.admin],
+  ['day_rules_added', 'a1', d.w.admin], ['entry_added', 'a2', d.w.admin2], ['imported', 'a1', d.w.admin], ['term_added', 'a1', d.w.admin],
+].map(([act, id, name], i) => ({ id: `au${i}`, at_ms: at('10:28') - i * 1_740_000, person: { id, name }, act, subject: act === 'day_rules_added' ? '2026-10-10' : 'x' }));
+
 /** Scenes of the calendar; `admin` and `one` are those of the other pages. */
 export function planScenes(d, lang, admin, one) {
   const c = calendar(d, lang);
@@ -111,6 +121,8 @@ export function planScenes(d, lang, admin, one) {
     'GET /api/supplies': paged(SUPPLIES(d, c)),
     'GET /api/feeds': [{ id: 'f1', kind: 'teacher', subject: 'p1', created_ms: at('08:02') - 86_400_000 * 9 }, { id: 'f2', kind: 'school', subject: 's0', created_ms: at('08:40') }],
     'GET /api/figures': FIGURES(d),
+    'GET /api/pairings/q1/plan': DETAILS(d),
+    'GET /api/audit': paged(AUDIT(d)),
   };
   const page = (name, hash, sizes, api = {}, over = {}) => one(name, `/admin#${hash}`, sizes, admin(d, { ...base, ...api }, over));
   return [...calendarScenes(d, c, page), ...weekScenes(d, c, page), ...officeScenes(d, c, page)];
@@ -131,6 +143,7 @@ function calendarScenes(d, c, page) {
     page('plan-bells-fault', 'bells', [TALL, PHONE], {}, { act: wrongBells }),
     page('plan-pairing-empty', 'pairings', [DESK], { ...entries, 'GET /api/entries': paged([]) }, { act: openPlan }),
     page('plan-pairing-busy', 'pairings', [DESK, PHONE], entries, { act: choosePeriod }),
+    page('plan-pairing-details', 'pairings', [TALL, PHONE], entries, { act: openDetails }),
     page('plan-pairing-clash', 'pairings', [TALL, PHONE], { ...entries, 'POST /api/entries/check': { lessons: 18, clashes: c.clashes } }, { act: choosePeriod }),
   ];
 }
@@ -154,7 +167,10 @@ function weekScenes(d, c, page) {
     page('plan-week-none', 'week', [DESK], { 'GET /api/week': [404, { error: { code: 'not_found' } }] }),
     page('plan-changes-empty', 'changes', [DESK], { 'GET /api/changes': paged([]) }),
     page('plan-changes-busy', 'changes', BOTH, { 'GET /api/changes': paged(changes) }),
+    page('plan-history-empty', 'history', [DESK], { 'GET /api/audit': paged([]) }),
+    page('plan-history-busy', 'history', BOTH),
     page('plan-print-busy', 'print', [TALL, PHONE], {}, { act: paper }),
+    page('plan-print-class', 'print', [TALL], {}, { act: (p) => paperOf(p, 'class') }),
     page('plan-print-empty', 'print', [DESK], { 'GET /api/week': week(d, c, { empty: true }) }),
   ];
 }
@@ -183,6 +199,12 @@ function officeScenes(d, c, page) {
     page('plan-figures-busy', 'figures', BOTH, {}, { act: bySubject }),
     page('plan-figures-fault', 'figures', [DESK], { 'GET /api/figures': 'abort' }),
   ];
+}
+
+async function openDetails(page) {
+  await openPlan(page);
+  await page.click('[data-act="pair-details"]');
+  await page.locator('details [data-room]').first().waitFor();
 }
 
 async function pickDays(page) {
@@ -251,6 +273,13 @@ async function dropLesson(page) {
   await takeUp(page);
   await page.mouse.up();
   await page.locator('[data-act=made]').waitFor();
+}
+
+async function paperOf(page, kind) {
+  await paper(page);
+  await page.check(`input[name=pages][value=${kind}]`, { force: true });
+  await page.waitForTimeout(800);
+  await paper(page);
 }
 
 async function paper(page) {

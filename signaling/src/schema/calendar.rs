@@ -320,6 +320,8 @@ values! {
         teacher: PersonRef,
         /// The master room, then the rural rooms.
         rooms: Vec<RoomRef>,
+        /// The classes in them, where they are known.
+        classes: Vec<ClassId>,
         /// What is in its way.
         clashes: Vec<PlanClash>,
     }

@@ -5,11 +5,12 @@ use std::time::Instant;
 use super::Peer;
 use crate::media::departures::{Departures, EXTENSION, Ticks, write_extension};
 use crate::media::outbox::{Outbox, Path};
+use crate::media::red;
 use crate::media::ring::Kept;
 use crate::media::rtcp;
 use crate::media::rtp::{FIXED_HEADER, write_header};
 use crate::media::sdp::{Codec, group_of};
-use crate::media::slot::{SendSlot, Sent};
+use crate::media::slot::{SendSlot, Sent, Shown};
 
 /// A packet to one receiver: where from, and what.
 pub struct Forward<'p> {
@@ -17,6 +18,8 @@ pub struct Forward<'p> {
     pub from: (usize, u8, u32),
     /// The kept packet.
     pub kept: &'p Kept,
+    /// Of sound, those right before it, oldest first.
+    pub older: [Option<&'p Kept>; red::MAX_DEPTH],
     /// What its payload is.
     pub codec: Codec,
     /// When it was captured, on the server's clock.
@@ -36,9 +39,14 @@ impl Peer {
         let lane = out.lane(path, &mut self.lane);
         let start = lane.bytes.len();
         let sequence = numbers.sequence as u16;
-        write_header(&mut lane.bytes, kept.marker, shown.payload_type, sequence, numbers.timestamp, slot.ssrc);
+        let payload_type = shown.type_of(kept);
+        write_header(&mut lane.bytes, kept.marker, payload_type, sequence, numbers.timestamp, slot.ssrc);
         let header = number(&mut self.departures, slot, kept, packet.sent, &mut lane.bytes, start);
-        lane.bytes.extend_from_slice(&kept.payload);
+        if shown.depth_of(kept) > 0 {
+            write_redundant(&mut lane.bytes, &shown, kept, &packet.older);
+        } else {
+            lane.bytes.extend_from_slice(&kept.payload);
+        }
         if sealer.seal_rtp(&mut lane.bytes, start, header, numbers.sequence) {
             self.counters.bytes_down += (lane.bytes.len() - start) as u64;
             self.counters.packets_down += 1;
@@ -62,6 +70,12 @@ impl Peer {
         let Some(slot) = self.slots.get_mut(slot) else { return };
         let Some(sent) = slot.find(sequence) else { return };
         let Some(kept) = find(&sent) else { return };
+        let older = [2, 1].map(|back| find(&Sent { sequence: sent.sequence.checked_sub(back)?, ..sent }));
+        let depth = sent.shown.depth_of(kept);
+        if older.iter().rev().take(depth).any(Option::is_none) {
+            // It cannot be made again as it was.
+            return;
+        }
         if !slot.spend_repair(kept.payload.len()) {
             return;
         }
@@ -77,7 +91,7 @@ impl Peer {
                 index
             }
             None => {
-                let payload_type = sent.shown.payload_type;
+                let payload_type = sent.shown.type_of(kept);
                 write_header(&mut lane.bytes, kept.marker, payload_type, sequence, timestamp, slot.ssrc);
                 sent.out
             }
@@ -86,7 +100,11 @@ impl Peer {
         if sent.shown.rtx.is_some() {
             lane.bytes.extend_from_slice(&sequence.to_be_bytes());
         }
-        lane.bytes.extend_from_slice(&kept.payload);
+        if depth > 0 {
+            write_redundant(&mut lane.bytes, &sent.shown, kept, &older);
+        } else {
+            lane.bytes.extend_from_slice(&kept.payload);
+        }
         if sealer.seal_rtp(&mut lane.bytes, start, header, index) {
             lane.finish(start);
         } else {
@@ -186,6 +204,13 @@ impl Peer {
             out.send(path, &mut self.lane, &datagram);
         }
     }
+}
+
+/// Writes sound with as many before it as it had when it was sent first.
+fn write_redundant(out: &mut Vec<u8>, shown: &Shown, kept: &Kept, older: &[Option<&Kept>; red::MAX_DEPTH]) {
+    let skipped = red::MAX_DEPTH - shown.depth_of(kept);
+    let older = older.iter().skip(skipped).flatten().map(|k| (k.timestamp, k.payload.as_slice()));
+    red::write(out, shown.payload_type, kept.timestamp, &kept.payload, older);
 }
 
 /// Gives the packet whose fixed header was just written its transport-wide number, where the slot has one; tells the

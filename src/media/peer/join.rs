@@ -6,7 +6,7 @@ use std::time::Instant;
 use rand::Rng;
 use tongke_signaling::command::{Refusal, SeatId, SessionId, SessionRole, Slot, SourceKind, VideoCodec};
 
-use super::{Counters, MAX_PACKETS_A_SECOND, Peer, UpLine};
+use super::{Counters, MAX_PACKETS_A_SECOND, Peer, Redundancy, UpLine};
 use crate::media::departures::Departures;
 use crate::media::dtls::{Dtls, Identity};
 use crate::media::estimate::Estimate;
@@ -91,6 +91,7 @@ impl Peer {
             departures: Departures::default(),
             estimate: Estimate::new(None),
             fates: Vec::new(),
+            redundancy: Redundancy::default(),
             clock: SessionClock::default(),
             lane: LaneRef::default(),
             our_ssrc: rng.random(),

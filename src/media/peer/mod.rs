@@ -15,7 +15,7 @@ use std::time::{Duration, Instant};
 use tongke_signaling::command::{SeatId, SessionId, SessionRole, SourceKind};
 
 pub use egress::Forward;
-pub use facts::Counters;
+pub use facts::{Counters, Redundancy};
 pub use ingress::{Ingress, Mended, RtcpIngress};
 pub use join::{Joined, Negotiation};
 pub use paths::StunOutcome;
@@ -104,6 +104,7 @@ pub struct Peer {
     estimate: Estimate,
     /// Kept from feedback to feedback, so that none allocates.
     fates: Vec<Fate>,
+    redundancy: Redundancy,
     clock: SessionClock,
     lane: LaneRef,
     our_ssrc: u32,

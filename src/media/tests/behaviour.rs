@@ -134,12 +134,42 @@ fn sound_that_is_lost_on_the_way_up_comes_with_the_next_one() {
     assert_eq!(w.client(1).repeats_sent, 0, "nothing had to be asked for");
 }
 
+/// Where packets get lost on the way down, sound carries what came before it, and again nothing where none do.
+#[test]
+fn sound_is_sent_with_redundancy_where_packets_get_lost() {
+    let mut w = pair(14, Profile::AeadAes128Gcm);
+    play(&mut w, 1, 0, 60);
+    assert_eq!(w.client(2).mended, 0);
+    w.loss = 0.15;
+    play(&mut w, 1, 60, 300);
+    let mended = w.client(2).mended;
+    w.loss = 0.0;
+    println!("{mended} sounds came with a later one");
+    assert!(mended > 20, "{mended}");
+    play(&mut w, 1, 360, 700);
+    let bytes = |w: &mut World| w.sent.iter().map(Vec::len).sum::<usize>();
+    let before = bytes(&mut w);
+    play(&mut w, 1, 1_060, 30);
+    let calm = bytes(&mut w) - before;
+    w.loss = 0.15;
+    play(&mut w, 1, 1_090, 90);
+    w.loss = 0.0;
+    let before = bytes(&mut w);
+    play(&mut w, 1, 1_180, 30);
+    assert!(bytes(&mut w) - before > calm, "it has begun anew");
+}
+
 /// A nonce serves one packet only: what is sent again without RTX is the same to the byte.
 #[test]
 fn one_sequence_number_is_sealed_once() {
     let mut w = pair(12, Profile::AeadAes128Gcm);
     w.loss = 0.1;
     play(&mut w, 1, 0, 200);
+    // Sound gets more redundancy and less again, and what is asked for meanwhile stays what it was.
+    for (loss, from) in [(0.03, 200), (0.2, 400), (0.0, 600), (0.1, 1_300)] {
+        w.loss = loss;
+        play(&mut w, 1, from, if loss == 0.0 { 700 } else { 200 });
+    }
     let mut sealed: BTreeMap<&[u8], &[u8]> = BTreeMap::new();
     let mut again = 0;
     for datagram in w.sent.iter().filter(|d| d.len() > 12 && d[0] >> 6 == 2 && !(192..=223).contains(&d[1])) {

@@ -1,7 +1,7 @@
-// A display's line to the server, that can be cut: a relay for its HTTP, its ICE-TCP and its UDP.
+// A display's line to the server, that can be cut or lose packets: a relay for its HTTP, its ICE-TCP and its UDP.
 //
 // The page is opened at the relay's port, and the candidates in the server's answers are led
-// through relays as they are made. While cut, datagrams vanish both ways and TCP stands still
+// through relays as they are made. Losses are random from a seed, so that a run can be had again. While cut, datagrams vanish both ways and TCP stands still
 // without a reset, as when a cable is pulled.
 import { createSocket } from 'node:dgram';
 import { connect, createServer } from 'node:net';
@@ -25,9 +25,23 @@ function rewriteCandidates() {
   };
 }
 
+/** Numbers from 0 to 1, the same for the same seed (xorshift). */
+function randomFrom(seed) {
+  let state = seed | 1;
+  return () => {
+    state ^= state << 13;
+    state ^= state >>> 17;
+    state ^= state << 5;
+    return (state >>> 0) / 2 ** 32;
+  };
+}
+
 /** A cuttable line; `through(port)` gives the relay's TCP port for the server's. */
 export function makeLine() {
   let isCut = false;
+  let loss = 0;
+  let random = randomFrom(1);
+  const passes = () => !isCut && (loss === 0 || random() >= loss);
   const tcp = new Map();
   const udp = new Map();
   const sockets = new Set();
@@ -74,11 +88,11 @@ export function makeLine() {
           let out = far.get(key);
           if (!out) {
             out = createSocket('udp4');
-            out.on('message', (answer) => isCut || near.send(answer, from.port, from.address));
+            out.on('message', (answer) => passes() && near.send(answer, from.port, from.address));
             far.set(key, out);
             servers.push(out);
           }
-          if (!isCut) out.send(bytes, port, '127.0.0.1');
+          if (passes()) out.send(bytes, port, '127.0.0.1');
         });
         servers.push(near);
         near.bind(0, '127.0.0.1', () => done(near.address().port));
@@ -92,6 +106,11 @@ export function makeLine() {
     cut() {
       isCut = true;
       for (const socket of sockets) socket.pause();
+    },
+    /** From now on this share of the datagrams is lost, each way. */
+    lose(share, seed = 1) {
+      loss = share;
+      random = randomFrom(seed);
     },
     heal() {
       isCut = false;

@@ -1711,6 +1711,8 @@ export interface components {
         GridLesson: {
             /** @description What is in its way. */
             clashes: components["schemas"]["PlanClash"][];
+            /** @description The classes in them, where they are known. */
+            classes: components["schemas"]["ClassId"][];
             /**
              * Format: date
              * @description The date it is on now.

@@ -248,7 +248,7 @@ export class LiveSession {
     const now = this.now();
     const silence = this.watchdog.feed(now, sums);
     const { wanted } = this.redundancy;
-    if (this.redundancy.feed(now, sums.soundLossUp) !== wanted) this.wish();
+    if (this.redundancy.feed(now, sums.soundLossUp, sums.takesUp) !== wanted) this.wish();
     if (this.phase === 'restarting') {
       if (before !== null && sums.bytes > before.bytes && this.deadline !== Infinity) {
         this.deadline = Infinity;

@@ -9,6 +9,8 @@ export interface Sums {
   roundTripMs: number | null;
   /** share of our sound that the server says was lost lately, the worst of our lines */
   soundLossUp: number | null;
+  /** what the browser believes that the line takes, bit/s; Firefox does not say */
+  takesUp: number | null;
   /** per mid: frames decoded and audio level */
   inbound: { mid: string; kind: string; frames: number; level: number; packets: number }[];
   outbound: { mid: string; rid: string | null; frames: number; width: number; bytes: number; codec: string | null }[];
@@ -35,6 +37,7 @@ interface Entry {
   audioLevel?: number;
   currentRoundTripTime?: number;
   fractionLost?: number;
+  availableOutgoingBitrate?: number;
   nominated?: boolean;
 }
 
@@ -50,6 +53,7 @@ export function sumOf(report: Iterable<[string, unknown]> | RTCStatsReport): Sum
     concealedMs: 0,
     roundTripMs: null,
     soundLossUp: null,
+    takesUp: null,
     inbound: [],
     outbound: [],
   };
@@ -66,6 +70,7 @@ export function sumOf(report: Iterable<[string, unknown]> | RTCStatsReport): Sum
         if (entry.nominated && entry.currentRoundTripTime !== undefined) {
           sums.roundTripMs = Math.round(entry.currentRoundTripTime * 1000);
         }
+        if (entry.nominated && entry.availableOutgoingBitrate !== undefined) sums.takesUp = entry.availableOutgoingBitrate;
         break;
       case 'inbound-rtp':
         sums.framesDecoded += entry.framesDecoded ?? 0;

@@ -1,7 +1,7 @@
 //! A term's timetable as a sheet of paper has it: made from the dated lessons of all weeks, so that it says what is held.
 
 import { call, query } from '../api/http';
-import type { GridLesson, Room, Term, Week } from '../api/types';
+import type { Class, GridLesson, Paged, Person, Room, Term, Week } from '../api/types';
 import { civilDay, clockOf } from '../words/format';
 import { t } from '../words/index.svelte';
 import { daysAfter, mondayOf, weekdayNo } from './days';
@@ -11,7 +11,8 @@ export interface Line {
   entry: string;
   subject: string;
   grade: string;
-  teacher: string;
+  /** the teacher; on a teacher's own page the rooms */
+  who: string;
   weeks: string;
 }
 export interface Row {
@@ -50,9 +51,33 @@ function weeksText(weeks: number[], all: number[]): string {
   return t('weeks.numbers', { weeks: rangesOf(weeks) });
 }
 
-function sheetOf(room: Room, weeks: Week[]): Sheet | null {
+/** Whose pages: of each, its sheet's title, and which lessons are its. */
+export const PAGES = ['room', 'class', 'teacher'] as const;
+export type PageKind = (typeof PAGES)[number];
+interface Subject {
+  id: string;
+  title: string;
+  has: (lesson: GridLesson) => boolean;
+}
+
+export async function subjectsOf(kind: PageKind, school: string): Promise<Subject[]> {
+  const all = async <T>(path: string) => (await call<Paged<T>>(path + query({ school, page: 1, per_page: 100 }))).items;
+  if (kind === 'room') {
+    return (await all<Room>('/api/rooms')).map((room) => ({
+      id: room.id,
+      title: room.class ? `${room.class} (${room.name})` : room.name,
+      has: (lesson) => lesson.rooms.some((one) => one.id === room.id),
+    }));
+  }
+  if (kind === 'class') {
+    return (await all<Class>('/api/classes')).map(({ id, name, grade }) => ({ id, title: `${grade} ${name}`, has: (lesson) => lesson.classes.includes(id) }));
+  }
+  return (await all<Person>('/api/people')).filter((person) => person.role === 'teacher').map(({ id, name }) => ({ id, title: name, has: (lesson) => lesson.teacher.id === id }));
+}
+
+function sheetOf({ id, title, has }: Subject, weeks: Week[], kind: PageKind): Sheet | null {
   const follows = new Map(weeks.flatMap((week) => week.days.map((day) => [day.date, day.follows ?? null])));
-  const lessons = weeks.flatMap((week) => week.lessons).filter((lesson) => lesson.rooms.some((one) => one.id === room.id));
+  const lessons = weeks.flatMap((week) => week.lessons).filter(has);
   if (lessons.length === 0) return null;
   // A week whose Wednesday is a holiday is no Wednesday's week.
   const weeksWith = (weekday: number) => weeks.filter((week) => week.days.some((day) => day.follows === weekday)).map((week) => week.week);
@@ -71,7 +96,7 @@ function sheetOf(room: Room, weeks: Week[]): Sheet | null {
     const here = placed.filter((line) => line.lesson.period === period);
     const first = here[0]!.lesson;
     const lineOf = ({ lesson, weekday, weeks: held }: (typeof placed)[number]) => ({
-      entry: lesson.entry, subject: lesson.subject, grade: lesson.grade, teacher: lesson.teacher.name,
+      entry: lesson.entry, subject: lesson.subject, grade: lesson.grade, who: kind === 'teacher' ? lesson.rooms.map((room) => room.name).join(' · ') : lesson.teacher.name,
       weeks: weeksText([...held].sort((a, b) => a - b), weeksWith(weekday)),
     });
     return {
@@ -84,10 +109,10 @@ function sheetOf(room: Room, weeks: Week[]): Sheet | null {
     const what = `${lesson.subject} ${lesson.grade}`;
     return lesson.state === 'cancelled' ? t('print.cancelled', { what, day: civilDay(lesson.original) }) : t('print.moved', { what, from: civilDay(lesson.original), to: civilDay(lesson.date), n: lesson.period });
   });
-  return { id: room.id, title: room.class ? `${room.class} (${room.name})` : room.name, days, rows, changed };
+  return { id, title, days, rows, changed };
 }
 
-/** One sheet for each room in which something is held. */
-export function sheetsOf(weeks: Week[], rooms: Room[]): Sheet[] {
-  return rooms.flatMap((room) => sheetOf(room, weeks) ?? []);
+/** One sheet for each of them that has a lesson. */
+export function sheetsOf(weeks: Week[], subjects: Subject[], kind: PageKind): Sheet[] {
+  return subjects.flatMap((subject) => sheetOf(subject, weeks, kind) ?? []);
 }
