@@ -54,7 +54,8 @@ function calendar(d, lang) {
 }
 
 function week(d, c, over = {}) {
-  const lesson = (id, n, period, subject, grade, teacher, more = {}) => ({
+  const ahead = over.ahead ?? 0;
+  const lesson = (id, weekday, period, subject, grade, teacher, more = {}, n = weekday + ahead) => ({
     id, entry: `e-${id}`, original: day(n), date: day(n), period, week: 13, unit: 9,
     starts_ms: moment(n, PERIODS[period - 1][0]), ends_ms: moment(n, PERIODS[period - 1][1]),
     state: 'planned', pairing: 'q1', subject, grade, teacher: { id: teacher, name: teacher },
@@ -73,8 +74,23 @@ function week(d, c, over = {}) {
     lesson('i', 4, 2, w.chinese, w.grade, w.teacher3),
     lesson('j', 4, 4, w.music, w.grade5, w.teacher),
   ];
-  const days = [0, 1, 2, 3, 4, 5, 6].map((n) => ({ date: day(n), ...(n < 5 || over.saturday ? { follows: n === 5 ? 4 : n + 1 } : {}), periods: n < 6 ? periods : [] }));
-  return { week: 13, monday: day(0), days, lessons: over.empty ? [] : lessons };
+  const days = [0, 1, 2, 3, 4, 5, 6].map((n) => ({ date: day(n + ahead), ...(n < 5 || over.saturday ? { follows: n === 5 ? 4 : n + 1 } : {}), periods: n < 6 ? periods : [] }));
+  return { week: 13 + ahead / 7, monday: day(ahead), days, lessons: over.empty ? [] : lessons };
+}
+
+/** Next week, and where Monday's third lesson of it may go. */
+function inHand(d, c) {
+  const lesson = { entry: 'e-b', date: day(7) };
+  const there = { '10 3': ['e-g', 10], '11 4': ['e-j', 11], '9 1': ['e-e', 9] };
+  const slot = (n, one) => {
+    const other = there[`${n} ${one.no}`];
+    const act = other === undefined ? { kind: 'move', lesson, to: { date: day(n), period: one.no } } : { kind: 'swap', a: lesson, b: { entry: other[0], date: day(other[1]) } };
+    const clashes = n === 9 && one.no === 2 ? [c.clash('teacher', 'p1', d.w.teacher, n), c.clash('rural_room', 'r1', `${d.villages[0].name} ${d.w.r1}`, n)]
+      : (n + one.no) % 5 === 0 ? [c.clash('class', 'c1', `${d.urban.name} ${d.w.c1}`, n)] : one.no === 6 && n > 9 ? [c.clash('overlap_too_short', 's2', d.villages[1].name, n)] : [];
+    return { date: day(n), period: one, act, over: false, check: { possible: clashes.length === 0, clashes, asks: [] } };
+  };
+  const slots = [7, 8, 9, 10, 11].flatMap((n) => periods.filter((one) => n !== 7 || one.no !== 3).map((one) => slot(n, one)));
+  return { 'GET /api/week': week(d, c, { ahead: 7 }), 'POST /api/changes/slots': slots };
 }
 
 const NEEDS = (d, c) => [
@@ -149,7 +165,7 @@ function calendarScenes(d, c, page) {
 }
 
 function weekScenes(d, c, page) {
-  const change = (id, act, state, over = {}) => ({ id, term: 't1', act, state, person: { id: 'a1', name: d.w.admin }, at_ms: at('09:40'), why: '', awaits: [], ...over });
+  const change = (id, act, state, over = {}) => ({ id, term: 't1', act, state, person: { id: 'a1', name: d.w.admin }, at_ms: at('09:40'), why: '', awaits: [], lessons: [{ entry: 'e-b', date: day(0), subject: d.w.music, grade: d.w.grade, school: d.urban }], ...over });
   const move = { kind: 'move', lesson: { entry: 'e-b', date: day(0) }, to: { date: day(2), period: 2 } };
   const changes = [
     change('c1', move, 'asked', { awaits: [d.villages[0]], why: c.x.why }),
@@ -161,8 +177,8 @@ function weekScenes(d, c, page) {
     page('plan-week-empty', 'week', [DESK], { 'GET /api/week': week(d, c, { empty: true }) }),
     page('plan-week-busy', 'week', BOTH),
     page('plan-week-panel', 'week', [TALL, PHONE], { 'POST /api/changes/check': { possible: true, clashes: [], asks: [d.villages[0]] } }, { act: openLesson }),
-    page('plan-week-drag', 'week', [DESK], { 'POST /api/changes/check': { possible: false, clashes: c.clashes.slice(6, 8), asks: [] } }, { act: dragLesson }),
-    page('plan-week-made', 'week', [DESK], { 'POST /api/changes/check': { possible: true, clashes: [], asks: [] }, 'POST /api/changes': [201, change('c9', move, 'made')] }, { act: dropLesson }),
+    page('plan-week-drag', 'week', [DESK], inHand(d, c), { act: dragLesson }),
+    page('plan-week-made', 'week', [DESK], { ...inHand(d, c), 'POST /api/changes': [201, change('c9', { ...move, lesson: { entry: 'e-b', date: day(7) }, to: { date: day(8), period: 4 } }, 'made')] }, { act: dropLesson }),
     page('plan-week-fault', 'week', [DESK], { 'GET /api/week': week(d, c, { clash: true, saturday: true }) }),
     page('plan-week-none', 'week', [DESK], { 'GET /api/week': [404, { error: { code: 'not_found' } }] }),
     page('plan-changes-empty', 'changes', [DESK], { 'GET /api/changes': paged([]) }),
@@ -256,30 +272,25 @@ async function boxOf(locator) {
   throw new Error('nothing is drawn');
 }
 
-async function takeUp(page) {
-  const [from, to] = [await boxOf(page.locator('[data-lesson=b]')), await boxOf(page.locator('[data-lesson=c]'))];
+/** Takes Monday's third lesson of next week to the column and row of others. */
+async function takeUp(page, column, row) {
+  await page.click('[data-act="week-after"]');
+  const [from, x, y] = [await boxOf(page.locator('[data-lesson=b]')), await boxOf(page.locator(column)), await boxOf(page.locator(row))];
   await page.mouse.move(from.x + 40, from.y + 12);
   await page.mouse.down();
   await page.mouse.move(from.x + 60, from.y + 20, { steps: 4 });
-  await page.mouse.move(to.x + to.width + 40, to.y + 12, { steps: 8 });
+  await page.mouse.move(x.x + 40, y.y + 12, { steps: 8 });
   await page.waitForTimeout(500);
 }
 
 async function dragLesson(page) {
-  await takeUp(page);
+  await takeUp(page, '[data-lesson=e]', '[data-lesson=c]');
 }
 
 async function dropLesson(page) {
-  await takeUp(page);
+  await takeUp(page, '[data-lesson=c]', '[data-lesson=j]');
   await page.mouse.up();
   await page.locator('[data-act=made]').waitFor();
-}
-
-async function paperOf(page, kind) {
-  await paper(page);
-  await page.check(`input[name=pages][value=${kind}]`, { force: true });
-  await page.waitForTimeout(800);
-  await paper(page);
 }
 
 async function paper(page) {
