@@ -11,8 +11,8 @@ use serde_json::{Value, json};
 use std::fmt::Write as _;
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::Instant;
-use tongke_signaling::command::{PartRow, RecordingId};
+use std::time::{Duration, Instant};
+use tongke_signaling::command::{LessonId, PartRow, RecordingId};
 use tongke_signaling::model::Role;
 use tongke_signaling::{Config, ManualClock, RunRow, Shelf, Signaling};
 use tower::ServiceExt;
@@ -204,6 +204,17 @@ async fn measure(folder: &std::path::Path) -> Outcome<()> {
         tokio::task::yield_now().await;
     }
     println!("{:<40} {:>8.1} ms", "rows of two days written", begun.elapsed().as_secs_f64() * 1_000.0);
+    let lesson = lessons.iter().find(|l| l["original"] == "2026-11-25").ok_or("no lesson tomorrow")?;
+    let act = json!({"kind": "cancel", "lesson": {"entry": lesson["entry"], "date": "2026-11-25"}});
+    root.post("change of a lesson of tomorrow", "/api/changes", json!({"term": term, "act": act})).await?;
+    let begun = Instant::now();
+    let id: LessonId = lesson["id"].as_str().unwrap_or_default().parse()?;
+    while signaling.lesson(id).await?.state.word() != "cancelled" {
+        // The scheduler asks every 100 ms of this clock, which stands still.
+        clock.advance(1);
+        tokio::time::sleep(Duration::from_millis(1)).await;
+    }
+    println!("{:<40} {:>8.1} ms", "until its row has followed", begun.elapsed().as_secs_f64() * 1_000.0);
     drop(facts);
     running.await?;
     let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();

@@ -68,7 +68,7 @@ export async function check(page, lang, keys, thorough) {
   const said = await page.evaluate(() => document.documentElement.lang);
   if (said !== wanted) faults.push(`language of the document: ${said}`);
   if (!thorough) return faults;
-  const axe = await new AxeBuilder({ page }).analyze();
+  const axe = await new AxeBuilder({ page }).setLegacyMode(true).options({ resultTypes: ['violations'] }).analyze();
   for (const violation of axe.violations) {
     if (violation.impact !== 'serious' && violation.impact !== 'critical') continue;
     for (const node of violation.nodes.slice(0, 3)) faults.push(`axe ${violation.id}: ${node.target.join(' ')} ${node.any[0]?.message ?? ''}`);

@@ -15,6 +15,7 @@ const here = import.meta.dirname;
 const out = join(here, '../out/pages');
 const wanted = process.argv[2] ?? '';
 const langs = (process.env.LANGS ?? 'zh,en').split(',');
+const LANES = 3;
 
 if (wanted === '') await rm(out, { recursive: true, force: true });
 await mkdir(out, { recursive: true });
@@ -39,42 +40,55 @@ function pictured() {
   return window.__tongke?.state.phase === 'live' && !waits;
 }
 
-for (const lang of langs) {
-  for (const { name, path, sizes, scene, devices = true } of scenes(lang)) {
-    if (!name.includes(wanted)) continue;
-    const browser = devices ? withDevices : without;
-    const theFar = devices ? far : farWithout;
-    const context = await browser.newContext({ viewport: sizes[0], timezoneId: 'Asia/Shanghai', locale: 'zh-CN', reducedMotion: 'reduce' });
-    const page = await context.newPage();
-    const id = `${name}.${lang}`;
-    page.on('pageerror', (error) => failures.push(`${id}: script error: ${error.message}`));
-    page.on('console', (message) => {
-      const text = message.text();
-      if (message.type() === 'error' && !/Failed to load resource|WebSocket connection/.test(text)) failures.push(`${id}: console: ${text}`);
-    });
-    page.setDefaultTimeout(5000);
-    if (scene.init) await page.addInitScript(scene.init);
-    await play(page, scene, theFar);
-    if (scene.films) await project(page, (reels[lang] ??= await films(theFar, scene.films)));
-    const url = new URL(path + (scene.fragment ?? ''), server.url);
-    url.searchParams.set('lang', lang);
-    await page.goto(url.href);
-    if (scene.plan) await page.waitForFunction(pictured, null, { timeout: 15_000 }).catch(() => failures.push(`${id}: no live pictures`));
-    await page.waitForTimeout(scene.wait);
-    await scene.act?.(page, scene, theFar).catch((error) => failures.push(`${id}: ${String(error).split('\n')[0]}`));
-    for (const [i, size] of sizes.entries()) {
-      if (i > 0) {
-        await page.setViewportSize(size);
-        await page.waitForTimeout(300);
-      }
-      const shot = `${id}.${size.width}`;
-      await page.screenshot({ path: join(out, `${shot}.png`) });
-      pictures += 1;
-      for (const fault of await check(page, lang, keys, i === 0)) failures.push(`${shot}: ${fault}`);
+/** Pictures of one scene in one language, in all its sizes. */
+async function picture(lang, { name, path, sizes, scene, devices = true }) {
+  const browser = devices ? withDevices : without;
+  const theFar = devices ? far : farWithout;
+  const context = await browser.newContext({ viewport: sizes[0], timezoneId: 'Asia/Shanghai', locale: 'zh-CN', reducedMotion: 'reduce' });
+  const page = await context.newPage();
+  const id = `${name}.${lang}`;
+  page.on('pageerror', (error) => failures.push(`${id}: script error: ${error.message}`));
+  page.on('console', (message) => {
+    const text = message.text();
+    if (message.type() === 'error' && !/Failed to load resource|WebSocket connection/.test(text)) failures.push(`${id}: console: ${text}`);
+  });
+  page.setDefaultTimeout(10_000);
+  if (scene.init) await page.addInitScript(scene.init);
+  await play(page, scene, theFar);
+  if (scene.films) await project(page, (reels[lang] ??= await films(theFar, scene.films)));
+  const url = new URL(path + (scene.fragment ?? ''), server.url);
+  url.searchParams.set('lang', lang);
+  await page.goto(url.href);
+  if (scene.plan) await page.waitForFunction(pictured, null, { timeout: 15_000 }).catch(() => failures.push(`${id}: no live pictures`));
+  await page.waitForTimeout(scene.wait);
+  await scene.act?.(page, scene, theFar).catch((error) => failures.push(`${id}: ${String(error).split('\n')[0]}`));
+  for (const [i, size] of sizes.entries()) {
+    if (i > 0) {
+      await page.setViewportSize(size);
+      await page.waitForTimeout(300);
     }
-    await context.close();
-    await theFar.evaluate(() => window.hangUp());
+    const shot = `${id}.${size.width}`;
+    await page.screenshot({ path: join(out, `${shot}.png`) });
+    pictures += 1;
+    for (const fault of await check(page, lang, keys, i === 0)) failures.push(`${shot}: ${fault}`);
   }
+  await context.close();
+}
+
+/** Scenes with live media share the far end, and what they play is measured: they come one by one, with nothing beside. */
+const alone = ({ scene }) => Boolean(scene.plan || scene.films);
+const all = langs.flatMap((lang) => scenes(lang).filter(({ name }) => name.includes(wanted)).map((one) => [lang, one]));
+
+/** The others wait for the page more than they work: several side by side. */
+const still = all.filter(([, one]) => !alone(one));
+async function lane() {
+  for (let next = still.shift(); next !== undefined; next = still.shift()) await picture(...next);
+}
+await Promise.all(Array.from({ length: LANES }, lane));
+
+for (const [lang, one] of all.filter(([, one]) => alone(one))) {
+  await picture(lang, one);
+  await (one.devices === false ? farWithout : far).evaluate(() => window.hangUp());
 }
 
 await withDevices.close();

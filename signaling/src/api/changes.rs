@@ -10,7 +10,7 @@ use crate::error::{Error, Result};
 use crate::model::{ChangeId, ChangeState, EntryId, PersonId, Role, SchoolId, TermId};
 use crate::office::Office;
 use crate::schema::{
-    CalendarChange, CalendarQuery, ChangeAct, ChangeCheck, ErrorAnswer, NewChange, Page, PlanClash, SchoolRef,
+    CalendarChange, ChangeAct, ChangeCheck, ChangeQuery, ErrorAnswer, NewChange, Page, PlanClash, SchoolRef,
 };
 use crate::store::Window;
 use axum::Json;
@@ -19,12 +19,12 @@ use axum::http::StatusCode;
 use std::sync::Arc;
 
 /// Changes of lessons within reach on any side, the newest first.
-#[utoipa::path(get, path = "/api/changes", tag = "calendar", params(CalendarQuery),
+#[utoipa::path(get, path = "/api/changes", tag = "calendar", params(ChangeQuery),
     responses((status = 200, body = Page<CalendarChange>), (status = 404, body = ErrorAnswer)))]
 pub(crate) async fn changes(
     State(office): State<App>,
     me: Identity,
-    Query(q): Query<CalendarQuery>,
+    Query(q): Query<ChangeQuery>,
 ) -> Result<Json<Page<CalendarChange>>> {
     let reach = office.store.reach(&me.caller).await?;
     if let Some(school) = q.school {

@@ -425,6 +425,22 @@ values! {
         why: String,
         /// Schools whose consent is missing.
         awaits: Vec<SchoolRef>,
+        /// The lessons it touches.
+        lessons: Vec<ChangedLesson>,
+    }
+    /// A lesson that a change touches.
+    ChangedLesson {
+        /// Its entry.
+        entry: EntryId,
+        /// The date the timetable gives it.
+        #[schema(value_type = String, format = Date)]
+        date: Date,
+        /// Subject.
+        subject: String,
+        /// Grade.
+        grade: String,
+        /// The school that teaches it.
+        school: SchoolRef,
     }
 }
 
@@ -481,6 +497,25 @@ pub struct CalendarQuery {
     pub school: Option<SchoolId>,
     /// Only of this pairing.
     pub pairing: Option<PairingId>,
+    /// From 1.
+    pub page: Option<i64>,
+    /// At most 100; 50 if missing.
+    pub per_page: Option<i64>,
+}
+
+/// Filter of the list of changes.
+#[derive(Clone, Debug, Default, Deserialize, IntoParams)]
+#[serde(default)]
+#[into_params(parameter_in = Query)]
+pub struct ChangeQuery {
+    /// Part of a subject, of a school's or person's name, or of the reason.
+    pub q: Option<String>,
+    /// Only of this term.
+    pub term: Option<TermId>,
+    /// Only of lessons of this school, on any side.
+    pub school: Option<SchoolId>,
+    /// Only in this state.
+    pub state: Option<ChangeState>,
     /// From 1.
     pub page: Option<i64>,
     /// At most 100; 50 if missing.

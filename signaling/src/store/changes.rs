@@ -1,12 +1,12 @@
 //! Changes 调课 and consents.
 
-use super::calendar::{Act, text};
+use super::calendar::{Act, date, text};
 use super::touch::Touched;
-use super::{Store, Window};
+use super::{Store, Window, contains};
 use crate::auth::Reach;
 use crate::error::{Error, Result};
 use crate::model::{ChangeId, ChangeState, EntryId, PersonId, SchoolId, TermId};
-use crate::schema::{CalendarChange, CalendarQuery, ChangeAct, NewChange, Page, PersonRef, SchoolRef};
+use crate::schema::{CalendarChange, ChangeAct, ChangeQuery, ChangedLesson, NewChange, Page, PersonRef, SchoolRef};
 use sqlx::FromRow;
 
 #[derive(FromRow)]
@@ -108,7 +108,22 @@ impl Store {
             at_ms: row.at_ms,
             why: row.why,
             awaits: awaits.into_iter().map(|(id, name)| SchoolRef { id, name }).collect(),
+            lessons: self.changed_lessons(row.id).await?,
         })
+    }
+
+    /// What the lessons of a change are called.
+    async fn changed_lessons(&self, id: ChangeId) -> Result<Vec<ChangedLesson>> {
+        type Row = (EntryId, String, String, String, SchoolId, String);
+        let sql = "SELECT x.entry, x.day, g.subject, g.grade, s.id, s.name FROM change_lesson x
+                     JOIN entry e ON e.id = x.entry JOIN pairing g ON g.id = e.pairing
+                     JOIN room r ON r.id = g.master_room JOIN school s ON s.id = r.school
+                   WHERE x.change = $1 ORDER BY x.day, x.entry";
+        let rows: Vec<Row> = sqlx::query_as(sql).bind(id).fetch_all(&self.pool).await?;
+        let lesson = |(entry, day, subject, grade, id, name): Row| {
+            Ok(ChangedLesson { entry, date: date(&day)?, subject, grade, school: SchoolRef { id, name } })
+        };
+        rows.into_iter().map(lesson).collect()
     }
 
     /// One change.
@@ -131,23 +146,26 @@ impl Store {
         Ok(schools)
     }
 
-    /// Changes of lessons within reach on any side, the newest first.
-    pub async fn changes(&self, reach: &Reach, q: &CalendarQuery, window: Window) -> Result<Page<CalendarChange>> {
+    /// Changes of lessons within reach on any side, the newest first. Words are looked for in subjects, schools, people
+    /// and reasons.
+    pub async fn changes(&self, reach: &Reach, q: &ChangeQuery, window: Window) -> Result<Page<CalendarChange>> {
         const FROM: &str = "FROM calendar_change c JOIN person p ON p.id = c.person
-            WHERE ($3 IS NULL OR c.term = $3) AND (($1 IS NULL AND $2 IS NULL) OR EXISTS (
+            WHERE ($3 IS NULL OR c.term = $3) AND ($4 IS NULL OR c.state = $4) AND (($1 IS NULL AND $2 IS NULL AND $5 IS NULL) OR EXISTS (
               SELECT 1 FROM change_lesson x JOIN entry e ON e.id = x.entry JOIN pairing g ON g.id = e.pairing
                 JOIN room r ON r.id = g.master_room OR r.id IN (SELECT y.room FROM pairing_room y WHERE y.pairing = g.id)
                 JOIN school s ON s.id = r.school
-              WHERE x.change = c.id AND ($1 IS NULL OR s.id = $1) AND ($2 IS NULL OR s.school_group = $2)))";
-        let school = reach.school().or(q.school);
+              WHERE x.change = c.id AND ($1 IS NULL OR s.id = $1) AND ($2 IS NULL OR s.school_group = $2)
+                AND ($5 IS NULL OR c.why LIKE $5 ESCAPE '!' OR p.name LIKE $5 ESCAPE '!' OR g.subject LIKE $5 ESCAPE '!'
+                     OR s.name LIKE $5 ESCAPE '!')))";
+        let (school, words) = (q.school.or(reach.school()), contains(q.q.as_deref()));
         let sql = sqlx::AssertSqlSafe(format!("SELECT count(*) {FROM}"));
-        let query = sqlx::query_scalar(sql).bind(school).bind(reach.group()).bind(q.term);
-        let total = query.fetch_one(&self.pool).await?;
+        let query = sqlx::query_scalar(sql).bind(school).bind(reach.group()).bind(q.term).bind(q.state);
+        let total = query.bind(&words).fetch_one(&self.pool).await?;
         let sql = sqlx::AssertSqlSafe(format!(
             "SELECT c.id, c.term, c.act, c.state, c.person, p.name AS person_name, c.at_ms, c.why {FROM}
-             ORDER BY c.at_ms DESC, c.number DESC, c.id LIMIT $4 OFFSET $5"
+             ORDER BY c.at_ms DESC, c.number DESC, c.id LIMIT $6 OFFSET $7"
         ));
-        let query = sqlx::query_as(sql).bind(school).bind(reach.group()).bind(q.term);
+        let query = sqlx::query_as(sql).bind(school).bind(reach.group()).bind(q.term).bind(q.state).bind(&words);
         let rows: Vec<ChangeRow> = query.bind(window.per_page).bind(window.offset()).fetch_all(&self.pool).await?;
         let mut items = Vec::with_capacity(rows.len());
         for row in rows {

@@ -19,7 +19,7 @@ pub struct Made {
 }
 
 /// Period 1 at 08:00, 2 at 14:00, 3 at 15:00, on working days.
-fn bells(school: &Value) -> Value {
+pub fn bells(school: &Value) -> Value {
     json!({"school": school, "name": "冬", "from": "2026-09-01", "to": "2027-01-15", "weekdays": [1, 2, 3, 4, 5],
         "temporary": false, "periods": [{"no": 1, "start": "08:00", "end": "08:40"},
             {"no": 2, "start": "14:00", "end": "14:40"}, {"no": 3, "start": "15:00", "end": "15:40"}]})

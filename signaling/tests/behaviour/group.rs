@@ -86,3 +86,90 @@ async fn acts_in_the_calendar_are_on_record() {
     let none = root.get(&format!("/api/audit?person={}", wang.as_str().unwrap())).await.body;
     assert_eq!(none["total"], 0);
 }
+
+/// Changes, lines of the timetable, outcomes and figures, as lists have them.
+#[tokio::test]
+async fn changes_outcomes_and_figures_hold_the_group_and_nothing_else() {
+    let d = District::new().await;
+    let made = crate::calendar::planned(&d).await;
+    let root = d.sign_in("root").await;
+    let s = &d.signaling;
+    let mut schools = Vec::new();
+    for name in ["East 1", "East 2"] {
+        let school = root.post("/api/schools", json!({"name": name, "kind": "urban", "group": "east"})).await;
+        let bells = crate::calendar::bells(&school.body["id"]);
+        assert_eq!(root.post("/api/bell-tables", bells).await.status, StatusCode::CREATED);
+        schools.push(school.body["id"].as_str().unwrap().parse().unwrap());
+    }
+    s.add_person(("East head", "east-head"), None, Role::GroupAdmin, Some(schools[0])).await.unwrap();
+    let master_room = s.add_room(schools[0], "Studio", RoomKind::Master, None).await.unwrap();
+    let far = s.add_room(schools[1], "Far", RoomKind::Interactive, None).await.unwrap();
+    let teacher = s.add_person(("Eve", "eve"), None, Role::Teacher, Some(schools[0])).await.unwrap();
+    let (subject, grade) = ("Painting".to_owned(), "2".to_owned());
+    let pairing = s.add_pairing(&NewPairing { subject, grade, teacher, master_room, rural_rooms: vec![far] }).await;
+    let east = d.sign_in("east-head").await;
+    let line = json!({"term": made.term, "pairing": pairing.unwrap(), "weekday": 2, "period": 3, "weeks": "all"});
+    let line = east.post("/api/entries", line).await;
+    assert_eq!(line.status, StatusCode::CREATED, "{}", line.text);
+    // Two changes of the group's lessons, which nobody else is asked about, and one that is not the group's.
+    let change = |entry: &Value, date: &str, why: &str| json!({"term": made.term, "why": why, "act": {"kind": "cancel", "lesson": {"entry": entry, "date": date}}});
+    for (date, why) in [("2026-12-08", "sports day"), ("2026-12-15", "")] {
+        let done = east.post("/api/changes", change(&line.body["id"], date, why)).await;
+        assert_eq!((done.status, &done.body["state"]), (StatusCode::CREATED, &json!("made")), "{}", done.text);
+        let undone = format!("/api/changes/{}", done.body["id"].as_str().unwrap());
+        if why.is_empty() {
+            assert_eq!(east.delete(&undone).await.status, StatusCode::NO_CONTENT);
+        }
+    }
+    assert_eq!(east.post("/api/changes", change(&made.entry, "2026-12-08", "")).await.status, StatusCode::NOT_FOUND);
+    assert_eq!(root.post("/api/changes", change(&made.entry, "2026-12-08", "")).await.status, StatusCode::CREATED);
+
+    let subjects = async |who: &Asker<'_>, query: &str| {
+        let answer = who.get(&format!("/api/changes?{query}")).await.body;
+        let first = |c: &Value| c["lessons"][0]["subject"].as_str().unwrap().to_owned();
+        answer["items"].as_array().unwrap_or_else(|| panic!("{answer}")).iter().map(first).collect::<Vec<_>>()
+    };
+    assert_eq!(subjects(&east, "").await, ["Painting", "Painting"]);
+    assert_eq!(subjects(&root, "").await.len(), 3);
+    for (query, found) in
+        [("state=undone", 1), ("q=sports", 1), ("q=east", 2), ("q=paint&state=made", 1), ("q=music", 0)]
+    {
+        assert_eq!(subjects(&east, query).await.len(), found, "{query}");
+    }
+    assert_eq!(subjects(&root, "q=music").await, ["Music"]);
+    let foreign = east.get(&format!("/api/changes?school={}", d.facts.city)).await;
+    assert_eq!(foreign.status, StatusCode::NOT_FOUND);
+
+    let entries = east.get("/api/entries").await.body;
+    assert_eq!((&entries["total"], &entries["items"][0]["subject"]), (&json!(1), &json!("Painting")));
+    // The lesson of today has a row by now.
+    let mut outcomes = Value::Null;
+    for _ in 0..200 {
+        outcomes = east.get("/api/outcomes").await.body;
+        if outcomes["total"] == 1 {
+            break;
+        }
+        d.settle().await;
+    }
+    assert_eq!((&outcomes["total"], &outcomes["items"][0]["subject"]), (&json!(1), &json!("Painting")));
+    let figures = |by: &str| format!("/api/figures?month=2026-11&by={by}");
+    for (by, name) in [("group", "east"), ("school", "East 1"), ("subject", "Painting")] {
+        let all = east.get(&figures(by)).await.body;
+        assert_eq!((all.as_array().unwrap().len(), &all[0]["name"], &all[0]["planned"]), (1, &json!(name), &json!(1)));
+    }
+    assert_eq!(root.get(&figures("subject")).await.body.as_array().unwrap().len(), 2);
+    assert_eq!(east.get("/api/audit").await.status, StatusCode::FORBIDDEN, "the region's");
+    // Feeds and files go as far as the rest.
+    for (kind, subject, status) in
+        [("school", json!(schools[1]), StatusCode::CREATED), ("room", json!(d.facts.master), StatusCode::NOT_FOUND)]
+    {
+        assert_eq!(east.post("/api/feeds", json!({"kind": kind, "subject": subject})).await.status, status);
+    }
+    let file = "school,name,grade\nEast 2,2(1),2\n";
+    let path = |commit: bool| format!("/api/import?term={}&sheet=classes&commit={commit}", made.term.as_str().unwrap());
+    let octets = [("content-type", "application/octet-stream")];
+    let taken = east.send(axum::http::Method::POST, &path(true), &octets, file).await.body;
+    assert_eq!((&taken["classes"], &taken["committed"]), (&json!(1), &json!(true)), "{taken}");
+    let refused = east.send(axum::http::Method::POST, &path(true), &octets, file.replace("East 2", "City")).await.body;
+    assert_eq!((&refused["faults"][0]["code"], &refused["committed"]), (&json!("not_yours"), &json!(false)));
+}

@@ -46,9 +46,11 @@ export async function call<T>(path: string, options: Call = {}): Promise<T> {
     body: options.body === undefined ? null : JSON.stringify(options.body),
     signal: options.signal ?? AbortSignal.timeout(options.timeoutMs ?? DEFAULT_TIMEOUT_MS),
   });
-  if (response.status === 204) return undefined as T;
+  // Some answers say all by their status, 201 as well as 204.
+  const text = await response.text().catch(() => null);
+  if (text === '') return undefined as T;
   try {
-    return (await response.json()) as T;
+    return JSON.parse(text ?? '') as T;
   } catch {
     throw new Failure(response.status, 'bad_answer');
   }

@@ -1265,6 +1265,8 @@ export interface components {
             awaits: components["schemas"]["SchoolRef"][];
             /** @description Id. */
             id: components["schemas"]["ChangeId"];
+            /** @description The lessons it touches. */
+            lessons: components["schemas"]["ChangedLesson"][];
             /** @description Who wished it. */
             person: components["schemas"]["PersonRef"];
             /** @description Where it is in its life. */
@@ -1338,6 +1340,22 @@ export interface components {
          * @enum {string}
          */
         ChangeState: "asked" | "made" | "undone";
+        /** @description A lesson that a change touches. */
+        ChangedLesson: {
+            /**
+             * Format: date
+             * @description The date the timetable gives it.
+             */
+            date: string;
+            /** @description Its entry. */
+            entry: components["schemas"]["EntryId"];
+            /** @description Grade. */
+            grade: string;
+            /** @description The school that teaches it. */
+            school: components["schemas"]["SchoolRef"];
+            /** @description Subject. */
+            subject: string;
+        };
         /** @description A mark on the player's bar. */
         Chapter: {
             /**
@@ -2419,6 +2437,8 @@ export interface components {
                 awaits: components["schemas"]["SchoolRef"][];
                 /** @description Id. */
                 id: components["schemas"]["ChangeId"];
+                /** @description The lessons it touches. */
+                lessons: components["schemas"]["ChangedLesson"][];
                 /** @description Who wished it. */
                 person: components["schemas"]["PersonRef"];
                 /** @description Where it is in its life. */
@@ -3802,12 +3822,14 @@ export interface operations {
     changes: {
         parameters: {
             query?: {
+                /** @description Part of a subject, of a school's or person's name, or of the reason. */
+                q?: string;
                 /** @description Only of this term. */
                 term?: components["schemas"]["TermId"];
-                /** @description Only of this school. */
+                /** @description Only of lessons of this school, on any side. */
                 school?: components["schemas"]["SchoolId"];
-                /** @description Only of this pairing. */
-                pairing?: components["schemas"]["PairingId"];
+                /** @description Only in this state. */
+                state?: components["schemas"]["ChangeState"];
                 /** @description From 1. */
                 page?: number;
                 /** @description At most 100; 50 if missing. */

@@ -11,13 +11,17 @@ class Terms {
   failed = $state(false);
   private wanted = $state<string | null>(null);
 
-  /** The chosen one; else the one of today, else the next to come, else the last that was. */
-  get now(): Term | null {
+  private readonly today = $derived(dayInput(time.now));
+
+  /**
+   * The chosen one; else the one of today, else the next to come, else the last that was. Derived, so that whoever looks at
+   * it is told when it is another one, not of every second that passes.
+   */
+  readonly now = $derived.by((): Term | null => {
     const list = this.list ?? [];
-    const today = dayInput(time.now);
-    const coming = [...list].reverse().find((term) => term.last_day >= today);
+    const coming = [...list].reverse().find((term) => term.last_day >= this.today);
     return list.find((term) => term.id === this.wanted) ?? coming ?? list[0] ?? null;
-  }
+  });
 
   choose(id: string): void {
     this.wanted = id;

@@ -219,6 +219,7 @@ export const plan: Record<keyof typeof chinese, string> = {
   'change.what': 'Change',
   'change.by': 'By',
   'change.empty': 'Drag a lesson in the week and it shows here.',
+  'change.state.all': 'All',
   'change.state.asked': 'Waiting for consent',
   'change.state.made': 'Holds',
   'change.state.undone': 'Taken back',

@@ -217,6 +217,7 @@ export const plan = {
   'change.what': '调课',
   'change.by': '谁提出',
   'change.empty': '在周课表里拖动一节课，就会出现在这里。',
+  'change.state.all': '全部',
   'change.state.asked': '等待同意',
   'change.state.made': '已生效',
   'change.state.undone': '已撤销',
