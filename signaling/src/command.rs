@@ -334,6 +334,15 @@ pub enum Event {
         /// True once packets of that source have been sent.
         live: bool,
     },
+    /// How much of a source of this session anybody watches.
+    Watched {
+        /// The publisher.
+        session: SessionId,
+        /// Which of its sources.
+        source: SourceKind,
+        /// The highest RID wanted; `None`: nothing.
+        max: Option<String>,
+    },
     /// How a session's line does, about once a second.
     Line {
         /// The session.

@@ -133,6 +133,11 @@ impl Floor {
                     l.slot_state(*session, *slot, *source, *live, out);
                 }
             }
+            Event::Watched { session, source, max } => {
+                if let Some(l) = self.lesson_of(*session) {
+                    l.watched(*session, *source, max.as_deref(), out);
+                }
+            }
             Event::Line { session, facts } => {
                 if let Some(l) = self.lesson_of_mut(*session) {
                     l.line(*session, *facts, out);

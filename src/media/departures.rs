@@ -64,10 +64,12 @@ pub struct Delivery {
 pub struct Departures {
     next: u16,
     places: Vec<Departure>,
+    /// The newest probe: its first number, how many, and what it is called.
+    probe: Option<(u16, u16, u8)>,
 }
 
 impl Departures {
-    /// Numbers a packet of `size` bytes that is sent now.
+    /// Numbers a packet of `size` bytes on the wire that is sent now.
     pub fn note(&mut self, size: usize, sent: Ticks) -> u16 {
         if self.places.is_empty() {
             self.places.resize(REMEMBERED, Departure::default());
@@ -78,6 +80,22 @@ impl Departures {
             *place = Departure { number, size: size.min(usize::from(u16::MAX)) as u16, sent };
         }
         number
+    }
+
+    /// The number the next packet gets.
+    pub fn next_number(&self) -> u16 {
+        self.next
+    }
+
+    /// True while nothing was said yet of the newest packet.
+    pub fn is_awaited(&self) -> bool {
+        let newest = self.next.wrapping_sub(1);
+        self.places.get(usize::from(newest) % REMEMBERED).is_some_and(|p| p.number == newest && p.size > 0)
+    }
+
+    /// `count` packets from number `first` on are a probe.
+    pub fn mark(&mut self, first: u16, count: usize, probe: u8) {
+        self.probe = Some((first, count.min(REMEMBERED) as u16, probe));
     }
 
     /// Takes a feedback; `fates` are then those of its packets, in order of sending. What it says about packets never
@@ -92,7 +110,10 @@ impl Departures {
                 continue;
             }
             let sent = i64::from(place.sent.0) * i64::from(TICK_US);
-            fates.push(Fate { sent, arrived: *arrival, size: u32::from(place.size), probe: None });
+            let of_probe =
+                |(first, count, probe): (u16, u16, u8)| (number.wrapping_sub(first) < count).then_some(probe);
+            let probe = self.probe.and_then(of_probe);
+            fates.push(Fate { sent, arrived: *arrival, size: u32::from(place.size), probe });
             if arrival.is_some() {
                 delivery.arrived += 1;
                 delivery.bytes += u64::from(place.size);

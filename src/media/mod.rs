@@ -2,15 +2,19 @@
 //! asked what to do; the drivers in `net` do it.
 //!
 //! Reading order: [`sfu`] (the face), [`room`] (who sees whom), [`track`] and [`slot`] (a source; a receiver's m-line),
+//! [`allot`] and [`ladder`] (who gets how much of a thin line),
 //! [`peer`] (one client), then the mechanisms: [`sdp`], [`ice`], [`dtls`], [`srtp`], [`rtp`], [`rtcp`], [`receive`],
-//! [`ring`], [`red`], [`twcc`], [`departures`], [`estimate`], [`timeline`], [`keyframe`], [`outbox`].
+//! [`ring`], [`red`], [`twcc`], [`departures`], [`estimate`], [`pacer`], [`timeline`], [`keyframe`], [`outbox`].
 
+pub mod allot;
 pub mod departures;
 pub mod dtls;
 pub mod estimate;
 pub mod ice;
 pub mod keyframe;
+pub mod ladder;
 pub mod outbox;
+pub mod pacer;
 pub mod peer;
 pub mod receive;
 pub mod red;

@@ -12,8 +12,10 @@ use super::departures::Ticks;
 use super::keyframe;
 use super::outbox::{Outbox, RecordedPacket, RecordedReport};
 use super::peer::{Forward, Ingress, Peer};
+use super::ring::Kept;
 use super::rtp::write_header;
 use super::sdp::Codec;
+use super::slot::{SendSlot, Sent};
 use super::track::{Layer, PeerKey, Track};
 
 /// See the module.
@@ -75,16 +77,17 @@ impl Room {
             line.track = index;
             if let Some(track) = self.tracks.get_mut(index) {
                 track.take_over(key, serial, codec);
-                taken.push((index, source));
+                taken.push(index);
             }
         }
-        for (index, source) in taken {
+        for index in taken {
             self.detach_viewers(index, peers, out);
+            let Some(track) = self.tracks.get_mut(index) else { continue };
             for viewer in &self.peers {
                 let Some(peer) = peers.get(*viewer) else { continue };
-                for slot in peer.slots.iter().enumerate().filter(|(_, s)| s.want == Some(source)).map(|(i, _)| i) {
-                    let place = (*viewer, slot);
-                    if let Some(track) = self.tracks.get_mut(index).filter(|t| !t.viewers.contains(&place)) {
+                for (at, slot) in peer.slots.iter().enumerate() {
+                    let place = (*viewer, at);
+                    if track.serves(slot.want) && !track.viewers.contains(&place) {
                         track.viewers.push(place);
                     }
                 }
@@ -102,14 +105,14 @@ impl Room {
     }
 
     /// Nothing flows from a track any more; receivers keep its last picture and are told so.
-    fn detach_viewers(&mut self, track: usize, peers: &mut Slab<Peer>, out: &mut Outbox) {
-        let Some(track) = self.tracks.get(track) else { return };
-        for (viewer, slot) in &track.viewers {
+    fn detach_viewers(&mut self, index: usize, peers: &mut Slab<Peer>, out: &mut Outbox) {
+        let Some(track) = self.tracks.get(index) else { return };
+        for (viewer, at) in &track.viewers {
             let Some(peer) = peers.get_mut(*viewer) else { continue };
             let session = peer.session;
-            if let Some(slot) = peer.slots.get_mut(*slot).filter(|s| s.shown.is_some()) {
-                slot.detach();
-                let (slot, source) = (slot.slot, slot.want);
+            let shown = |s: &&SendSlot| s.shown.is_some_and(|shown| shown.track == index);
+            if let Some((slot, source)) = peer.slots.get(*at).filter(shown).map(|s| (s.slot, s.want)) {
+                peer.rest(*at);
                 out.events.push(Event::SlotState { session, slot, source, live: false });
             }
         }
@@ -153,22 +156,29 @@ impl Room {
             return;
         }
         place.want = source;
-        place.detach();
+        place.place.renew();
+        peer.rest(index);
         let session = peer.session;
         out.events.push(Event::SlotState { session, slot, source, live: false });
         for track in &mut self.tracks {
             track.viewers.retain(|v| *v != (key, index));
-            if Some(track.source) == source {
+            if track.serves(source) {
                 track.viewers.push((key, index));
             }
         }
-        if let Some(track) = self.tracks.iter().position(|t| Some(t.source) == source) {
-            self.retarget(track, now, peers, out);
+        self.allot(key, now, peers, out);
+        for track in 0..self.tracks.len() {
+            if self.tracks.get(track).is_some_and(|t| t.serves(source)) {
+                self.retarget(track, now, peers, out);
+            }
         }
     }
 
     /// Lets a source be heard or not. Whoever saw it waits for a new beginning.
     pub fn mute(&mut self, source: Source, muted: bool, now: Instant, peers: &mut Slab<Peer>, out: &mut Outbox) {
+        if source.kind == SourceKind::Screen {
+            self.mute(Source { kind: SourceKind::ScreenSlow, ..source }, muted, now, peers, out);
+        }
         self.mutes.insert(source, muted);
         let Some(index) = self.tracks.iter().position(|t| t.source == source) else { return };
         let Some(track) = self.tracks.get_mut(index).filter(|t| t.muted != muted) else { return };
@@ -182,25 +192,28 @@ impl Room {
 
     /// Chooses the layer each viewer of a track should get, and asks for key frames where one changes.
     pub fn retarget(&mut self, index: usize, now: Instant, peers: &mut Slab<Peer>, out: &mut Outbox) {
+        let twin_lives = self.twin_lives(index, now);
         let Some(track) = self.tracks.get_mut(index).filter(|t| !t.muted && t.is_sending(now)) else { return };
-        let (large, small) = (track.choose(false, now), track.choose(true, now));
+        let is_twin = track.source.kind == SourceKind::ScreenSlow;
         let mut wanted = [false; super::track::MAX_LAYERS];
         for (viewer, slot) in &track.viewers {
             let Some(slot) = peers.get_mut(*viewer).and_then(|p| p.slots.get_mut(*slot)) else { continue };
-            let Some((layer, generation)) = (if matches!(slot.slot, Slot::Thumbnail(_)) { small } else { large })
-            else {
-                continue;
-            };
+            // Whoever asked for the twin itself gets it.
+            let is_twin = is_twin && slot.want != Some(track.source);
+            let most = slot.most(is_twin, twin_lives);
+            let Some((layer, generation)) = most.and_then(|most| track.choose(most, now)) else { continue };
             let shown = slot.shown.is_some_and(|s| (s.track, s.layer, s.generation) == (index, layer, generation));
             slot.target = Some((index, layer, generation));
             if let Some(w) = wanted.get_mut(usize::from(layer)) {
                 *w |= !shown;
             }
         }
+        let best = track.choose(u8::MAX, now);
         if self.recording.is_some()
-            && large.is_some()
-            && track.tap.current != large
-            && let Some(w) = large.and_then(|(l, _)| wanted.get_mut(usize::from(l)))
+            && track.is_kept()
+            && best.is_some()
+            && track.tap.current != best
+            && let Some(w) = best.and_then(|(l, _)| wanted.get_mut(usize::from(l)))
         {
             *w = true;
         }
@@ -208,6 +221,19 @@ impl Room {
             self.want_key(index, layer as u8);
         }
         self.send_key_requests(index, now, peers, out);
+    }
+
+    /// True if the slow twin of these slides comes, so that it can take their place.
+    fn twin_lives(&self, index: usize, now: Instant) -> bool {
+        let Some(track) = self.tracks.get(index) else { return false };
+        let twin = Source { kind: SourceKind::ScreenSlow, ..track.source };
+        self.tracks.iter().any(|t| t.source == twin && !t.muted && t.is_sending(now))
+    }
+
+    /// What is kept of a packet that was sent.
+    pub fn kept(&self, sent: &Sent) -> Option<&Kept> {
+        let track = self.tracks.get(sent.shown.track)?;
+        track.layer(sent.shown.layer, sent.shown.generation)?.ring.find(sent.sequence)
     }
 
     /// Notes that a layer's key frame is wanted.
@@ -221,7 +247,7 @@ impl Room {
     /// Asks for the key frame of the highest living layer, for the recorder.
     pub fn want_recorded_key(&mut self, source: Source, now: Instant) {
         let Some(index) = self.tracks.iter().position(|t| t.source == source) else { return };
-        let layer = self.tracks.get(index).and_then(|t| t.tap.current.or_else(|| t.choose(false, now)));
+        let layer = self.tracks.get(index).and_then(|t| t.tap.current.or_else(|| t.choose(u8::MAX, now)));
         if let Some((layer, _)) = layer {
             self.want_key(index, layer);
         }
@@ -262,6 +288,7 @@ impl Room {
         let Some(layer) = place else { return };
         is_new |= now.saturating_duration_since(layer.last_packet).as_millis() >= 1_000;
         layer.last_packet = now;
+        layer.meter.note(payload.len());
         layer.clock.note_packet(packet.timestamp, now);
         if packet.audio_level.is_some() {
             track.level = packet.audio_level;
@@ -287,7 +314,7 @@ impl Room {
         }
         let Some(kept) = layer.ring.find(packet.sequence) else { return };
         let older = if kept.behind == 0 { [None, None] } else { [2, 1].map(|n| layer.ring.find(packet.sequence - n)) };
-        let forward = Forward { from, kept, older, codec, captured, sent: Ticks::since(self.epoch, now) };
+        let forward = Forward { from, kept, older, codec, captured, now, sent: Ticks::since(self.epoch, now) };
         if codec == Codec::Opus && !track.viewers.is_empty() {
             out.hurry();
         }
@@ -316,10 +343,10 @@ impl Room {
         now: Instant,
         out: &mut Outbox,
     ) {
-        let Some(track) = self.tracks.get_mut(packet.track) else { return };
+        let Some(track) = self.tracks.get_mut(packet.track).filter(|t| t.is_kept()) else { return };
         let this = (packet.layer, generation);
         if track.tap.current != Some(this) {
-            if !key || track.choose(false, now) != Some(this) {
+            if !key || track.choose(u8::MAX, now) != Some(this) {
                 return;
             }
             track.tap.current = Some(this);

@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 use arrayvec::ArrayVec;
 use tongke_signaling::command::{Slot, Source};
 
+use super::ladder::{Pick, Place};
 use super::ring::Kept;
 use super::sdp::{Codec, OfferedCodec};
 
@@ -95,6 +96,10 @@ pub struct SendSlot {
     pub codecs: Vec<OfferedCodec>,
     /// What it was told to show.
     pub want: Option<Source>,
+    /// How much of it there is room for.
+    pub place: Place,
+    /// The line is slower than what waits; what comes now is left out until that is sent.
+    pub clogged: bool,
     /// What flows.
     pub shown: Option<Shown>,
     /// The layer it waits for: (track, layer, generation).
@@ -108,6 +113,8 @@ pub struct SendSlot {
     /// How many packets before it each sound should carry.
     pub depth: u8,
     next: u64,
+    /// From this number on nothing was sealed yet.
+    sealed: u64,
     last: Option<(Instant, u32)>,
     changes: ArrayVec<Shown, CHANGES>,
     repair_budget: i64,
@@ -124,6 +131,8 @@ impl SendSlot {
             transport_cc: None,
             codecs,
             want: None,
+            place: Place::default(),
+            clogged: false,
             shown: None,
             target: None,
             sent: (0, 0),
@@ -131,9 +140,28 @@ impl SendSlot {
             report_due: false,
             depth: 0,
             next: 1 << 16 | u64::from(first),
+            sealed: 1 << 16 | u64::from(first),
             last: None,
             changes: ArrayVec::new(),
             repair_budget: REPAIR_ALLOWANCE,
+        }
+    }
+
+    /// The highest layer it may show of a track that serves it; `None`: it takes nothing from there now.
+    pub fn most(&self, is_twin: bool, twin_lives: bool) -> Option<u8> {
+        if self.clogged {
+            return None;
+        }
+        if matches!(self.slot, Slot::Thumbnail(_)) && self.place.pick > Pick::Held {
+            return Some(0);
+        }
+        match self.place.pick {
+            Pick::Held => None,
+            // Until the twin is there the slides go on whole.
+            Pick::Slow => (is_twin || !twin_lives).then_some(0),
+            _ if is_twin => None,
+            Pick::Layer(most) => Some(most),
+            Pick::Best => Some(u8::MAX),
         }
     }
 
@@ -231,6 +259,35 @@ impl SendSlot {
         Some(Sent { out, sequence: shown.from + (out - shown.to), shown })
     }
 
+    /// A packet with this number goes out.
+    pub fn note_sealed(&mut self, sequence: u64) {
+        self.sealed = self.sealed.max(sequence + 1);
+    }
+
+    /// The newest number was given to a packet that is left out after all.
+    pub fn take_back(&mut self, sequence: u64) {
+        if sequence + 1 == self.next && sequence >= self.sealed {
+            self.next = sequence;
+        }
+    }
+
+    /// What was numbered and never sent is given up: its numbers, which sealed nothing, serve what comes next, and no
+    /// receiver asks for them.
+    pub fn give_up(&mut self) {
+        self.next = self.sealed;
+        self.detach();
+    }
+
+    /// The outgoing number of the packet `back` before the next; a slot that sent fewer has none.
+    pub fn number_before(&self, back: u64) -> Option<u16> {
+        self.next.checked_sub(back).map(|n| n as u16)
+    }
+
+    /// The newest RTP time sent.
+    pub fn last_timestamp(&self) -> u32 {
+        self.last.map_or(0, |(_, timestamp)| timestamp)
+    }
+
     /// Takes `bytes` from what may be spent on retransmissions; false when it is spent.
     pub fn spend_repair(&mut self, bytes: usize) -> bool {
         if self.repair_budget < bytes as i64 {
@@ -244,6 +301,13 @@ impl SendSlot {
     pub fn detach(&mut self) {
         self.shown = None;
         self.target = None;
+        self.clogged = false;
+    }
+
+    /// What waits is still sent, what comes is not, until there is room for a key frame.
+    pub fn clog(&mut self) {
+        self.detach();
+        self.clogged = true;
     }
 }
 

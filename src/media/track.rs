@@ -17,6 +17,57 @@ const SOURCE_SILENCE: Duration = Duration::from_millis(2_500);
 /// Between two key-frame requests for one layer; the second is deferred, not dropped.
 pub const KEY_INTERVAL: Duration = Duration::from_millis(500);
 
+/// On the wire a packet is longer than its payload: RTP header and extension, SRTP tag, UDP and IPv4. Bytes.
+pub const OVERHEAD: usize = 12 + 8 + 16 + 28;
+/// What a layer is believed to cost before it was ever seen, lowest first. bit/s.
+const UNSEEN: [f64; MAX_LAYERS] = [180_000.0, 550_000.0, 1_700_000.0];
+/// The same of slides, and of their slow twin.
+const UNSEEN_SCREEN: f64 = 800_000.0;
+const UNSEEN_SLOW: f64 = 80_000.0;
+/// Of what was measured so much counts at once when it is more, and when it is less.
+const QUICKER: f64 = 0.5;
+const SLOWER: f64 = 0.06;
+
+/// How much a layer costs its receivers, bit/s on the wire, over the last two seconds: follows it up soon and down slowly,
+/// as slides rest between pages.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Meter {
+    bytes: u64,
+    /// What was counted from look to look, and for how long; the newest is at `at`.
+    counted: [(u64, Duration); 8],
+    at: usize,
+    rate: Option<f64>,
+    rolled: Option<Instant>,
+}
+
+impl Meter {
+    /// Counts a packet of this payload.
+    pub fn note(&mut self, payload: usize) {
+        self.bytes += (payload + OVERHEAD) as u64;
+    }
+
+    /// Takes what was counted since the last time.
+    pub fn roll(&mut self, now: Instant) {
+        let bytes = std::mem::take(&mut self.bytes);
+        let Some(since) = self.rolled.replace(now).map(|at| now.saturating_duration_since(at)) else { return };
+        self.at = (self.at + 1) % self.counted.len();
+        if let Some(place) = self.counted.get_mut(self.at) {
+            *place = (bytes, since);
+        }
+        let (bytes, time) = self.counted.iter().fold((0, Duration::ZERO), |(b, t), one| (b + one.0, t + one.1));
+        let seen = bytes as f64 * 8.0 / time.as_secs_f64().max(0.01);
+        self.rate = Some(match self.rate {
+            None => seen,
+            Some(rate) => rate + (seen - rate) * if seen > rate { QUICKER } else { SLOWER },
+        });
+    }
+
+    /// bit/s, once known.
+    pub fn rate(&self) -> Option<f64> {
+        self.rate
+    }
+}
+
 /// Which peer, by its place in the core's table.
 pub type PeerKey = usize;
 
@@ -31,6 +82,8 @@ pub struct Layer {
     pub ring: Ring,
     /// Its RTP clock on the server's.
     pub clock: SourceClock,
+    /// What it costs.
+    pub meter: Meter,
     /// Last packet.
     pub last_packet: Instant,
     key_asked: Option<Instant>,
@@ -46,6 +99,7 @@ impl Layer {
             generation,
             ring: Ring::new(packets),
             clock: SourceClock::new(codec.clock_rate()),
+            meter: Meter::default(),
             last_packet: now,
             key_asked: None,
             key_wanted: false,
@@ -76,6 +130,15 @@ pub struct Tap {
     pub current: Option<(u8, u32)>,
 }
 
+/// What a publisher was told of how much of a source anybody watches.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Watched {
+    /// The highest layer, or none; and when it was said.
+    pub said: Option<(Option<u8>, Instant)>,
+    /// Since when less would do.
+    pub less: Option<Instant>,
+}
+
 /// See the module.
 #[derive(Debug)]
 pub struct Track {
@@ -97,6 +160,8 @@ pub struct Track {
     pub tap: Tap,
     /// Said to be live.
     pub live: bool,
+    /// What its publisher was told that anybody watches.
+    pub watched: Watched,
     /// Latest audio level, RFC 6464 (127 silent).
     pub level: Option<u8>,
 }
@@ -114,6 +179,7 @@ impl Track {
             viewers: Vec::new(),
             tap: Tap::default(),
             live: false,
+            watched: Watched::default(),
             level: None,
         }
     }
@@ -125,6 +191,7 @@ impl Track {
         self.codec = codec;
         self.layers = [None, None, None];
         self.tap = Tap::default();
+        self.watched = Watched::default();
     }
 
     /// The layer in this place, if it is the one of this generation.
@@ -138,14 +205,39 @@ impl Track {
         !(video && simulcast) || now.saturating_duration_since(layer.last_packet) < LAYER_SILENCE
     }
 
-    /// The layer a receiver should get, by the plain rule: the highest alive, or the lowest for small pictures.
-    pub fn choose(&self, small: bool, now: Instant) -> Option<(u8, u32)> {
-        let mut alive = self
-            .layers
-            .iter()
-            .enumerate()
-            .filter_map(|(i, l)| l.as_ref().filter(|l| self.alive(l, now)).map(|l| (i as u8, l.generation)));
-        if small { alive.next() } else { alive.next_back() }
+    /// The layer a receiver should get: the highest alive up to `most`, else the lowest alive.
+    pub fn choose(&self, most: u8, now: Instant) -> Option<(u8, u32)> {
+        let mut alive = self.living(now);
+        let first = alive.next()?;
+        Some(alive.take_while(|(i, _)| *i <= most).last().unwrap_or(first))
+    }
+
+    /// Layers alive with their generations, lowest first.
+    pub fn living(&self, now: Instant) -> impl Iterator<Item = (u8, u32)> {
+        let layers = self.layers.iter().enumerate();
+        layers.filter_map(move |(i, l)| l.as_ref().filter(|l| self.alive(l, now)).map(|l| (i as u8, l.generation)))
+    }
+
+    /// What a layer costs its receivers, bit/s.
+    pub fn cost(&self, layer: u8) -> f64 {
+        let at = usize::from(layer);
+        let seen = self.layers.get(at).and_then(Option::as_ref).and_then(|l| l.meter.rate());
+        seen.unwrap_or_else(|| match self.source.kind {
+            SourceKind::Screen => UNSEEN_SCREEN,
+            SourceKind::ScreenSlow => UNSEEN_SLOW,
+            _ => UNSEEN.get(at).copied().unwrap_or_default(),
+        })
+    }
+
+    /// True if it is recorded: the slow twin shows nothing that the slides do not.
+    pub fn is_kept(&self) -> bool {
+        self.source.kind != SourceKind::ScreenSlow
+    }
+
+    /// True if what flows from here may serve who asked for `want`: the source itself, or slides by their slow twin.
+    pub fn serves(&self, want: Option<Source>) -> bool {
+        let twin = Source { kind: SourceKind::Screen, ..self.source };
+        want == Some(self.source) || self.source.kind == SourceKind::ScreenSlow && want == Some(twin)
     }
 
     /// True while packets come.
@@ -165,18 +257,40 @@ mod tests {
     use tongke_signaling::command::SeatId;
 
     #[test]
-    fn the_highest_living_layer_is_chosen_and_the_lowest_for_small_pictures() {
+    fn the_highest_living_layer_that_is_allowed_is_chosen() {
         let t0 = crate::net::clock::now();
         let source = Source { seat: SeatId(uuid::Uuid::nil()), kind: SourceKind::Camera };
         let mut track = Track::new(source, Codec::H264, false);
         for i in 0..3u32 {
             track.layers[i as usize] = Some(Layer::new(i, i, Codec::H264, t0));
         }
-        assert_eq!(track.choose(false, t0), Some((2, 2)));
-        assert_eq!(track.choose(true, t0), Some((0, 0)));
+        assert_eq!(track.choose(9, t0), Some((2, 2)));
+        assert_eq!(track.choose(1, t0), Some((1, 1)));
+        assert_eq!(track.choose(0, t0), Some((0, 0)));
         let later = t0 + LAYER_SILENCE;
         track.layers[0].as_mut().expect("layer").last_packet = later;
-        assert_eq!(track.choose(false, later), Some((0, 0)), "the upper layers fell silent");
+        assert_eq!(track.choose(9, later), Some((0, 0)), "the upper layers fell silent");
+    }
+
+    #[test]
+    fn what_a_layer_costs_is_known_soon_and_forgotten_slowly() {
+        let t0 = crate::net::clock::now();
+        let mut meter = Meter::default();
+        meter.roll(t0);
+        let mut at = t0;
+        let mut second = |meter: &mut Meter, packets: usize| {
+            for _ in 0..4 {
+                (0..packets / 4).for_each(|_| meter.note(1_000 - OVERHEAD));
+                at += Duration::from_millis(250);
+                meter.roll(at);
+            }
+            meter.rate().expect("known")
+        };
+        assert_eq!(second(&mut meter, 100) as u32, 800_000);
+        second(&mut meter, 200);
+        assert!(second(&mut meter, 200) > 1_400_000.0);
+        let rested = second(&mut meter, 0);
+        assert!(rested > 1_200_000.0, "slides rest between pages: {rested}");
     }
 
     #[test]

@@ -12,7 +12,9 @@ use rtc_stun::message::{BINDING_REQUEST, BINDING_SUCCESS, Message, Setter, Trans
 use rtc_stun::textattrs::TextAttribute;
 
 use super::handshake::{ClientIdentity, Handshake};
-use super::offer::{H264, H264_RTX, MID_ID, OPUS, OfferLine, RED, TRANSPORT_CC_ID, write_offer};
+use super::offer::{
+    H264, H264_RTX, MID_ID, OPUS, OfferLine, RED, REPAIRED_RID_ID, RID_ID, RIDS, TRANSPORT_CC_ID, write_offer,
+};
 use crate::media::ice::{Check, Credentials};
 use crate::media::receive::ReceiveStream;
 use crate::media::red;
@@ -75,6 +77,8 @@ pub enum ClientEvent {
     KeyFrameWanted {
         /// m-line.
         line: usize,
+        /// Its layer, lowest first.
+        layer: u8,
     },
 }
 
@@ -117,7 +121,7 @@ pub struct Client {
     next_check: Instant,
     checked: bool,
     next_report: Instant,
-    senders: HashMap<usize, SendLine>,
+    senders: HashMap<(usize, u8), SendLine>,
     received: HashMap<u32, ReceiveStream>,
     repairs: HashMap<u32, u32>,
     transport_number: u16,
@@ -156,22 +160,26 @@ impl Setter for Controlling {
 impl Client {
     /// A client with these lines; `offer` gives what to post.
     pub fn new(now: Instant, lines: Vec<OfferLine>, identity: ClientIdentity, rng: &mut impl Rng) -> Self {
-        let senders = lines.iter().enumerate().filter(|(_, l)| l.send).map(|(i, _)| {
-            let line = SendLine {
-                ssrc: rng.random(),
-                rtx_ssrc: rng.random(),
-                next: 1 << 16 | u64::from(rng.random::<u16>()),
-                rtx_next: 1 << 16,
-                ring: Ring::new(KEPT),
-                red_from: u64::MAX,
-                packets: 0,
-                octets: 0,
-                last_timestamp: 0,
-            };
-            (i, line)
-        });
+        let layers = |(i, l): (usize, &OfferLine)| (0..l.layers).map(move |layer| (i, layer)).collect::<Vec<_>>();
+        let sent = lines.iter().enumerate().filter(|(_, l)| l.send).flat_map(layers);
+        let senders: HashMap<_, _> = sent
+            .map(|place| {
+                let line = SendLine {
+                    ssrc: rng.random(),
+                    rtx_ssrc: rng.random(),
+                    next: 1 << 16 | u64::from(rng.random::<u16>()),
+                    rtx_next: 1 << 16,
+                    ring: Ring::new(KEPT),
+                    red_from: u64::MAX,
+                    packets: 0,
+                    octets: 0,
+                    last_timestamp: 0,
+                };
+                (place, line)
+            })
+            .collect();
         Self {
-            senders: senders.collect(),
+            senders,
             credentials: Credentials::generate(99, rng),
             handshake: Handshake::new(identity.clone()),
             our_ssrc: rng.random(),
@@ -407,8 +415,8 @@ impl Client {
         for report in rtcp::parse(datagram.get(..len).unwrap_or_default()) {
             match report {
                 Report::KeyFrame { ssrc } => {
-                    if let Some((line, _)) = self.senders.iter().find(|(_, s)| s.ssrc == ssrc) {
-                        self.events.push(ClientEvent::KeyFrameWanted { line: *line });
+                    if let Some(((line, layer), _)) = self.senders.iter().find(|(_, s)| s.ssrc == ssrc) {
+                        self.events.push(ClientEvent::KeyFrameWanted { line: *line, layer: *layer });
                     }
                 }
                 Report::Nack { ssrc, sequences } => {
@@ -424,15 +432,21 @@ impl Client {
 
     /// From now on each packet of this line of sound carries the one before it as well.
     pub fn send_redundancy(&mut self, line: usize) {
-        if let Some(sender) = self.senders.get_mut(&line) {
+        if let Some(sender) = self.senders.get_mut(&(line, 0)) {
             sender.red_from = sender.next;
         }
     }
 
     /// Sends one packet on a line; nothing before the client is connected.
     pub fn send(&mut self, line: usize, timestamp: u32, marker: bool, payload: &[u8]) {
+        self.send_layer((line, 0), timestamp, marker, payload);
+    }
+
+    /// The same on a layer of a line with several.
+    pub fn send_layer(&mut self, (line, layer): (usize, u8), timestamp: u32, marker: bool, payload: &[u8]) {
         let Some((_, sealer)) = self.keys.as_mut() else { return };
-        let Some(sender) = self.senders.get_mut(&line) else { return };
+        let rid = self.lines.get(line).filter(|l| l.layers > 1).map(|_| layer);
+        let Some(sender) = self.senders.get_mut(&(line, layer)) else { return };
         let video = self.lines.get(line).is_some_and(|l| l.kind == MediaKind::Video);
         let index = sender.next;
         sender.next += 1;
@@ -445,7 +459,7 @@ impl Client {
         let payload_type = if video { H264 } else { sender.sound_type(index) };
         write_header(&mut packet, marker, payload_type, index as u16, timestamp, sender.ssrc);
         // Sound is sent again as it was, so it carries no number that would be another then.
-        extend(&mut packet, line, video.then_some(self.transport_number));
+        extend(&mut packet, line, video.then_some(self.transport_number), rid.map(|r| (RID_ID, r)));
         let header = packet.len();
         sender.write_payload(&mut packet, index, timestamp, payload);
         if sealer.seal_rtp(&mut packet, 0, header, index) {
@@ -453,9 +467,10 @@ impl Client {
         }
     }
 
-    fn repeat(&mut self, line: usize, sequence: u16) {
+    fn repeat(&mut self, (line, layer): (usize, u8), sequence: u16) {
         let Some((_, sealer)) = self.keys.as_mut() else { return };
-        let Some(sender) = self.senders.get_mut(&line) else { return };
+        let rid = self.lines.get(line).filter(|l| l.layers > 1).map(|_| layer);
+        let Some(sender) = self.senders.get_mut(&(line, layer)) else { return };
         let newest = sender.next - 1;
         let Some(index) = newest.checked_sub(u64::from((newest as u16).wrapping_sub(sequence))) else { return };
         let Some(kept) = sender.ring.find(index) else { return };
@@ -472,7 +487,7 @@ impl Client {
             write_header(&mut packet, kept.marker, payload_type, sequence, kept.timestamp, sender.ssrc);
             index
         };
-        extend(&mut packet, line, None);
+        extend(&mut packet, line, None, rid.map(|r| (REPAIRED_RID_ID, r)));
         let header = packet.len();
         if video {
             packet.extend_from_slice(&sequence.to_be_bytes());
@@ -485,7 +500,7 @@ impl Client {
 
     /// Reports the sender's clock on a line.
     pub fn send_sender_report(&mut self, line: usize, ntp: u64, rtp: u32) {
-        let Some(s) = self.senders.get(&line) else { return };
+        let Some(s) = self.senders.get(&(line, 0)) else { return };
         let (ssrc, packets, octets) = (s.ssrc, s.packets, s.octets);
         self.send_rtcp(|b| rtcp::write_sender_report(b, ssrc, ntp, rtp, packets, octets, "client"));
     }
@@ -532,14 +547,17 @@ fn candidate(answer: &str) -> Option<SocketAddr> {
     })
 }
 
-/// Adds the mid and, for video, the transport-wide number as one-byte extensions (RFC 8285 §4.2).
-fn extend(packet: &mut Vec<u8>, line: usize, number: Option<u16>) {
+/// Adds the mid and, for video, the transport-wide number, and of several layers the RID, as one-byte extensions (RFC 8285 §4.2).
+fn extend(packet: &mut Vec<u8>, line: usize, number: Option<u16>, rid: Option<(u8, u8)>) {
     let mid = line.to_string();
     let mut body = vec![MID_ID << 4 | (mid.len() as u8 - 1)];
     body.extend_from_slice(mid.as_bytes());
     if let Some(number) = number {
         body.push(TRANSPORT_CC_ID << 4 | 1);
         body.extend_from_slice(&number.to_be_bytes());
+    }
+    if let Some((id, layer)) = rid {
+        body.extend_from_slice(&[id << 4, RIDS.as_bytes().get(usize::from(layer)).copied().unwrap_or(b'q')]);
     }
     body.resize(body.len().div_ceil(4) * 4, 0);
     if let Some(first) = packet.first_mut() {

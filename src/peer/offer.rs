@@ -16,6 +16,13 @@ pub const MID_ID: u8 = 4;
 /// Id of the transport-wide number.
 pub const TRANSPORT_CC_ID: u8 = 3;
 
+/// Id of the RID of a layer (RFC 8852), and of that of its retransmissions.
+pub const RID_ID: u8 = 5;
+/// See [`RID_ID`].
+pub const REPAIRED_RID_ID: u8 = 6;
+/// RIDs of layers, lowest first; one letter each.
+pub const RIDS: &str = "qhf";
+
 /// One m-line.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct OfferLine {
@@ -23,17 +30,19 @@ pub struct OfferLine {
     pub kind: MediaKind,
     /// True: this client sends on it.
     pub send: bool,
+    /// Layers it sends there, at most three (RIDs q, h, f).
+    pub layers: u8,
 }
 
 impl OfferLine {
     /// A line of sound.
     pub fn audio(send: bool) -> Self {
-        Self { kind: MediaKind::Audio, send }
+        Self { kind: MediaKind::Audio, send, layers: 1 }
     }
 
     /// A line of pictures.
     pub fn video(send: bool) -> Self {
-        Self { kind: MediaKind::Video, send }
+        Self { kind: MediaKind::Video, send, layers: 1 }
     }
 }
 
@@ -68,6 +77,17 @@ pub fn write_offer(lines: &[OfferLine], credentials: &Credentials, fingerprint: 
                  a=rtcp-fb:{H264} nack\r\na=rtcp-fb:{H264} nack pli\r\na=rtcp-fb:{H264} transport-cc\r\n\
                  a=rtpmap:{H264_RTX} rtx/90000\r\na=fmtp:{H264_RTX} apt={H264}\r\n"
             )),
+        }
+        if line.send && line.layers > 1 {
+            let rids: Vec<&str> = RIDS.split_terminator("").skip(1).take(usize::from(line.layers)).collect();
+            for rid in &rids {
+                text.push_str(&format!("a=rid:{rid} send\r\n"));
+            }
+            text.push_str(&format!(
+                "a=simulcast:send {}\r\na=extmap:{RID_ID} urn:ietf:params:rtp-hdrext:sdes:rtp-stream-id\r\n\
+                 a=extmap:{REPAIRED_RID_ID} urn:ietf:params:rtp-hdrext:sdes:repaired-rtp-stream-id\r\n",
+                rids.join(";")
+            ));
         }
     }
     text

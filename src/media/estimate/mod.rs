@@ -20,7 +20,7 @@ use trend::Trend;
 pub use trend::Usage;
 
 /// Nothing is ever sent slower, bit/s: sound and a still picture.
-pub const LEAST: f64 = 50_000.0;
+pub const LEAST: f64 = 30_000.0;
 /// Nor faster.
 pub const MOST: f64 = 50_000_000.0;
 /// What a line is believed to take before anything is known, bit/s.
@@ -42,6 +42,8 @@ const BEYOND: f64 = 1.5;
 const BEYOND_BITS: f64 = 10_000.0;
 /// What got through is measured over this time at the receiver. µs.
 const WINDOW_US: i64 = 500_000;
+/// A line that met its limit is taken to be tight for so long.
+const TIGHT: Duration = Duration::from_secs(30);
 /// Without feedback for this long the line is dark: what is sent only fills its queues.
 const DARK: Duration = Duration::from_millis(1_000);
 
@@ -101,6 +103,22 @@ impl Estimate {
         self.rate
     }
 
+    /// What the line takes, bit/s: more than may be sent while a queue is being emptied.
+    pub fn line(&self) -> f64 {
+        self.draining.map_or(self.rate, |line| self.rate.max(BACK_OFF * line))
+    }
+
+    /// True where the line has shown a limit not long ago, so that bursts should be smoothed.
+    pub fn is_tight(&self, now: Duration) -> bool {
+        self.lowered.is_some_and(|at| now.saturating_sub(at) < TIGHT)
+            && (self.limit.is_some() || self.draining.is_some())
+    }
+
+    /// True while nothing bad has been seen of the line.
+    pub fn is_new(&self) -> bool {
+        self.lowered.is_none()
+    }
+
     /// The share of packets lost lately.
     pub fn loss(&self) -> f64 {
         self.loss.share()
@@ -145,7 +163,7 @@ impl Estimate {
         if self.drains(now, through) {
             return;
         }
-        if let Some(found) = self.prober.take_result() {
+        if let Some(found) = self.prober.take_result(now) {
             // A probe that met a queue says where the limit is; one that did not, that there is at least so much.
             if found > self.rate && usage != Usage::Over {
                 self.rate = found.min(MOST);
@@ -250,9 +268,9 @@ impl Estimate {
         (span >= WINDOW_US / 4).then(|| (self.through_bytes - u64::from(first.1)) as f64 * 8e6 / span as f64)
     }
 
-    /// A probe that should be sent now, where more than the rate is wanted.
-    pub fn probe(&mut self, now: Duration, wanted: f64) -> Option<Probe> {
-        let quiet = self.trend.usage() == Usage::Normal && !self.is_dark(now);
+    /// A probe that should be sent now, where more than the rate is wanted. `awaited`: feedback is due on something sent.
+    pub fn probe(&mut self, now: Duration, wanted: f64, awaited: bool) -> Option<Probe> {
+        let quiet = self.trend.usage() == Usage::Normal && !(awaited && self.is_dark(now));
         let calm = self.lowered.is_none_or(|at| now.saturating_sub(at) > Duration::from_secs(4));
         (quiet && self.fed.is_some() && calm).then(|| self.prober.next(now, self.rate, wanted))?
     }

@@ -19,6 +19,8 @@ const FIRST_INTERVAL: Duration = Duration::from_millis(250);
 const SAFE: f64 = 0.9;
 /// Packets closer together than the far clock tells apart say only that the line takes what was tried. µs.
 const SPACING_US: i64 = 1_000;
+/// A probe that found this share of its goal met no limit.
+const ALL: f64 = 0.85;
 /// A share of the packets must have come.
 const ENOUGH: f64 = 0.8;
 
@@ -95,13 +97,13 @@ impl Prober {
         self.found = run.result();
     }
 
-    /// What a probe found, bit/s, once.
-    pub(super) fn take_result(&mut self) -> Option<f64> {
-        let found = self.found.take();
-        if found.is_some() {
-            self.running = None;
+    /// What a probe found, bit/s, once. One that met no limit is soon followed by the next.
+    pub(super) fn take_result(&mut self, now: Duration) -> Option<f64> {
+        let found = self.found.take()?;
+        if self.running.take().is_some_and(|run| found >= ALL * run.goal) {
+            self.next = self.next.map(|at| at.min(now + FIRST_INTERVAL));
         }
-        found
+        Some(found)
     }
 }
 

@@ -97,7 +97,7 @@ impl Run {
                     self.send(None);
                 }
             }
-            if let Some(probe) = self.estimate.probe(clock, self.wanted) {
+            if let Some(probe) = self.estimate.probe(clock, self.wanted, true) {
                 for _ in 0..probe.packets.max(probe.bytes.div_ceil(PACKET)) {
                     self.send(Some(probe.number));
                 }
@@ -254,7 +254,7 @@ proptest::proptest! {
         for (i, (sent, arrived, size, probe)) in lies.into_iter().enumerate() {
             let now = Duration::from_millis(i as u64 * 40);
             estimate.feed(now, &[Fate { sent: sent / 4, arrived: arrived.map(|a| a / 4), size, probe }]);
-            let _ = estimate.probe(now, 1e9);
+            let _ = estimate.probe(now, 1e9, true);
             proptest::prop_assert!((LEAST..=MOST).contains(&estimate.rate()), "{}", estimate.rate());
         }
     }

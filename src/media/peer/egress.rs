@@ -10,7 +10,8 @@ use crate::media::ring::Kept;
 use crate::media::rtcp;
 use crate::media::rtp::{FIXED_HEADER, write_header};
 use crate::media::sdp::{Codec, group_of};
-use crate::media::slot::{SendSlot, Sent, Shown};
+use crate::media::slot::{Outgoing, SendSlot, Sent, Shown};
+use crate::media::track::OVERHEAD;
 
 /// A packet to one receiver: where from, and what.
 pub struct Forward<'p> {
@@ -24,26 +25,70 @@ pub struct Forward<'p> {
     pub codec: Codec,
     /// When it was captured, on the server's clock.
     pub captured: Instant,
-    /// When it is sent.
+    /// When it came.
+    pub now: Instant,
+    /// The same, as what is sent at once is numbered.
     pub sent: Ticks,
+}
+
+/// A packet to be sent for the first time.
+pub(super) struct First<'p> {
+    /// Its numbers.
+    pub(super) numbers: Outgoing,
+    /// What flows.
+    pub(super) shown: Shown,
+    /// The packet.
+    pub(super) kept: &'p Kept,
+    /// Of sound, those right before it, oldest first.
+    pub(super) older: [Option<&'p Kept>; red::MAX_DEPTH],
+}
+
+/// A packet to be sent once more.
+pub(super) struct Again<'p> {
+    /// Where it came from.
+    pub(super) sent: Sent,
+    /// The number it had.
+    pub(super) sequence: u16,
+    /// The packet.
+    pub(super) kept: &'p Kept,
+    /// Of sound, those right before it, oldest first.
+    pub(super) older: [Option<&'p Kept>; red::MAX_DEPTH],
 }
 
 impl Peer {
     /// Forwards a packet into a slot, if it flows there. True when it is the slot's first since it began to show.
     pub fn forward(&mut self, slot: usize, packet: &Forward<'_>, out: &mut Outbox) -> bool {
-        let (Some(path), Some(sealer)) = (self.path, self.sealer.as_mut()) else { return false };
-        let Some(slot) = self.slots.get_mut(slot) else { return false };
-        let before = slot.shown.map(|s| s.track);
+        if self.path.is_none() || self.sealer.is_none() {
+            return false;
+        }
+        let Some(place) = self.slots.get_mut(slot) else { return false };
+        let before = place.shown.map(|s| s.track);
         let kept = packet.kept;
-        let Some((numbers, shown)) = slot.route(packet.from, kept, packet.codec, packet.captured) else { return false };
+        let Some((numbers, shown)) = place.route(packet.from, kept, packet.codec, packet.captured) else {
+            return false;
+        };
+        if self.pacer.holds() && packet.codec != Codec::Opus && shown.rtx.is_some() {
+            self.wait(slot, (numbers, shown), packet);
+        } else {
+            self.send_first(slot, &First { numbers, shown, kept, older: packet.older }, packet.sent, out);
+        }
+        before != Some(shown.track)
+    }
+
+    /// Seals a packet that is sent for the first time.
+    pub(super) fn send_first(&mut self, slot: usize, first: &First<'_>, now: Ticks, out: &mut Outbox) {
+        let (Some(path), Some(sealer)) = (self.path, self.sealer.as_mut()) else { return };
+        let Some(slot) = self.slots.get_mut(slot) else { return };
+        let First { numbers, shown, kept, older } = first;
+        slot.note_sealed(numbers.sequence);
         let lane = out.lane(path, &mut self.lane);
         let start = lane.bytes.len();
         let sequence = numbers.sequence as u16;
         let payload_type = shown.type_of(kept);
         write_header(&mut lane.bytes, kept.marker, payload_type, sequence, numbers.timestamp, slot.ssrc);
-        let header = number(&mut self.departures, slot, kept, packet.sent, &mut lane.bytes, start);
+        let header = number(&mut self.departures, slot, kept.payload.len(), now, &mut lane.bytes, start);
         if shown.depth_of(kept) > 0 {
-            write_redundant(&mut lane.bytes, &shown, kept, &packet.older);
+            write_redundant(&mut lane.bytes, shown, kept, older);
         } else {
             lane.bytes.extend_from_slice(&kept.payload);
         }
@@ -54,7 +99,6 @@ impl Peer {
         } else {
             lane.bytes.truncate(start);
         }
-        before != Some(shown.track)
     }
 
     /// Sends a packet of a slot again: as RTX (RFC 4588) where the client has it, else as it was.
@@ -66,7 +110,7 @@ impl Peer {
         find: impl Fn(&Sent) -> Option<&'r Kept>,
         out: &mut Outbox,
     ) {
-        let (Some(path), Some(sealer)) = (self.path, self.sealer.as_mut()) else { return };
+        let slot_no = slot;
         let Some(slot) = self.slots.get_mut(slot) else { return };
         let Some(sent) = slot.find(sequence) else { return };
         let Some(kept) = find(&sent) else { return };
@@ -79,6 +123,14 @@ impl Peer {
         if !slot.spend_repair(kept.payload.len()) {
             return;
         }
+        self.send_again(slot_no, &Again { sent, sequence, kept, older }, now, out);
+    }
+
+    /// Seals a packet that was sent before once more; its bytes on the wire.
+    pub(super) fn send_again(&mut self, slot: usize, again: &Again<'_>, now: Ticks, out: &mut Outbox) -> usize {
+        let (Some(path), Some(sealer)) = (self.path, self.sealer.as_mut()) else { return 0 };
+        let Some(slot) = self.slots.get_mut(slot) else { return 0 };
+        let Again { sent, sequence, kept, older } = again;
         let timestamp = sent.shown.shifted(kept.timestamp);
         out.hurry();
         let lane = out.lane(path, &mut self.lane);
@@ -92,24 +144,54 @@ impl Peer {
             }
             None => {
                 let payload_type = sent.shown.type_of(kept);
-                write_header(&mut lane.bytes, kept.marker, payload_type, sequence, timestamp, slot.ssrc);
+                write_header(&mut lane.bytes, kept.marker, payload_type, *sequence, timestamp, slot.ssrc);
                 sent.out
             }
         };
-        let header = number(&mut self.departures, slot, kept, now, &mut lane.bytes, start);
+        let header = number(&mut self.departures, slot, kept.payload.len(), now, &mut lane.bytes, start);
         if sent.shown.rtx.is_some() {
             lane.bytes.extend_from_slice(&sequence.to_be_bytes());
         }
-        if depth > 0 {
-            write_redundant(&mut lane.bytes, &sent.shown, kept, &older);
+        if sent.shown.depth_of(kept) > 0 {
+            write_redundant(&mut lane.bytes, &sent.shown, kept, older);
         } else {
             lane.bytes.extend_from_slice(&kept.payload);
         }
+        self.counters.bytes_down += (lane.bytes.len() - start) as u64;
         if sealer.seal_rtp(&mut lane.bytes, start, header, index) {
             lane.finish(start);
         } else {
             lane.bytes.truncate(start);
         }
+        OVERHEAD + kept.payload.len()
+    }
+
+    /// Sends a packet of nothing but padding in a slot's retransmissions, where the client drops it (RFC 3550 §5.1, and
+    /// RFC 4588: without an original number it repairs nothing); its bytes on the wire.
+    pub(super) fn send_padding(&mut self, slot: usize, now: Ticks, out: &mut Outbox) -> usize {
+        const PADDING: u8 = 255;
+        let (Some(path), Some(sealer)) = (self.path, self.sealer.as_mut()) else { return 0 };
+        let Some(slot) = self.slots.get_mut(slot).filter(|s| s.transport_cc.is_some()) else { return 0 };
+        let Some(rtx) = slot.codecs.iter().find_map(|c| c.rtx) else { return 0 };
+        let index = slot.rtx_next;
+        slot.rtx_next += 1;
+        out.hurry();
+        let lane = out.lane(path, &mut self.lane);
+        let start = lane.bytes.len();
+        write_header(&mut lane.bytes, false, rtx, index as u16, slot.last_timestamp(), slot.rtx_ssrc);
+        let header = number(&mut self.departures, slot, usize::from(PADDING), now, &mut lane.bytes, start);
+        if let Some(first) = lane.bytes.get_mut(start) {
+            *first |= 0x20;
+        }
+        lane.bytes.resize(lane.bytes.len() + usize::from(PADDING) - 1, 0);
+        lane.bytes.push(PADDING);
+        self.counters.bytes_down += (lane.bytes.len() - start) as u64;
+        if sealer.seal_rtp(&mut lane.bytes, start, header, index) {
+            lane.finish(start);
+        } else {
+            lane.bytes.truncate(start);
+        }
+        OVERHEAD + usize::from(PADDING)
     }
 
     fn send_rtcp(&mut self, out: &mut Outbox, write: impl FnOnce(&mut Vec<u8>)) {
@@ -218,13 +300,13 @@ fn write_redundant(out: &mut Vec<u8>, shown: &Shown, kept: &Kept, older: &[Optio
 fn number(
     departures: &mut Departures,
     slot: &SendSlot,
-    kept: &Kept,
+    payload: usize,
     now: Ticks,
     bytes: &mut Vec<u8>,
     start: usize,
 ) -> usize {
     let Some(id) = slot.transport_cc else { return FIXED_HEADER };
-    let number = departures.note(FIXED_HEADER + EXTENSION + kept.payload.len(), now);
+    let number = departures.note(OVERHEAD + payload, now);
     if let Some(first) = bytes.get_mut(start) {
         *first |= 0x10;
     }

@@ -12,6 +12,7 @@ use crate::media::dtls::{Dtls, Identity};
 use crate::media::estimate::Estimate;
 use crate::media::ice::Credentials;
 use crate::media::outbox::LaneRef;
+use crate::media::pacer::Pacer;
 use crate::media::sdp::{AnswerPlan, Candidates, Codec, Line, LineUse, MediaKind, Offer, fit, group_of, write_answer};
 use crate::media::slot::SendSlot;
 use crate::media::timeline::SessionClock;
@@ -80,6 +81,7 @@ impl Peer {
             slots,
             created: now,
             connected: None,
+            wanted: 0.0,
             last_heard: now,
             counters: Counters::default(),
             dtls: Dtls::new(server.identity.clone(), offer.fingerprint.clone()),
@@ -90,6 +92,7 @@ impl Peer {
             arrivals: Arrivals::default(),
             departures: Departures::default(),
             estimate: Estimate::new(None),
+            pacer: Pacer::default(),
             fates: Vec::new(),
             redundancy: Redundancy::default(),
             clock: SessionClock::default(),

@@ -1,13 +1,17 @@
 //! A session as the media plane sees it: one client's ICE, DTLS, SRTP, its sources and its slots.
 //!
 //! Reading order: `join` (from offer to answer), `paths` (ICE and where datagrams go), `ingress` (what the client
-//! sends), `egress` (what it gets). A peer knows its own lines only; who sees whom is the room's.
+//! sends), `egress` (what it gets),
+//! `probing` (what more its line would take),
+//! `pacing` (what waits for its turn). A peer knows its own lines only; who sees whom is the room's.
 
 mod egress;
 mod facts;
 mod ingress;
 mod join;
+mod pacing;
 mod paths;
+mod probing;
 
 use std::collections::HashMap;
 use std::time::{Duration, Instant};
@@ -25,6 +29,7 @@ use super::dtls::Dtls;
 use super::estimate::{Estimate, Fate};
 use super::ice::Credentials;
 use super::outbox::{LaneRef, Path};
+use super::pacer::Pacer;
 use super::receive::ReceiveStream;
 use super::sdp::{Extensions, OfferedCodec};
 use super::slot::SendSlot;
@@ -36,6 +41,8 @@ use super::twcc::Arrivals;
 pub const CONNECT_LIMIT: Duration = Duration::from_secs(10);
 /// A session without an authenticated packet for so long is closed.
 pub const SILENCE_LIMIT: Duration = Duration::from_secs(30);
+/// A client that has not told by now what arrives never will.
+const UNTOLD: Duration = Duration::from_secs(3);
 /// Paths remembered of one client: a laptop with several networks has about ten.
 const MAX_PATHS: usize = 16;
 /// Packets a second taken from one client: a teacher with everything on sends about 600.
@@ -92,6 +99,8 @@ pub struct Peer {
     pub connected: Option<Instant>,
     /// Last authenticated packet.
     pub last_heard: Instant,
+    /// What all its pictures at their best would cost, bit/s.
+    pub wanted: f64,
     /// Figures of the present second.
     pub counters: Counters,
     dtls: Dtls,
@@ -102,6 +111,7 @@ pub struct Peer {
     arrivals: Arrivals,
     departures: Departures,
     estimate: Estimate,
+    pacer: Pacer,
     /// Kept from feedback to feedback, so that none allocates.
     fates: Vec<Fate>,
     redundancy: Redundancy,
@@ -117,6 +127,14 @@ impl Peer {
     /// True once media may flow.
     pub fn is_connected(&self) -> bool {
         self.sealer.is_some()
+    }
+
+    /// What its pictures may take of its line, bit/s, and whether nothing bad is known of the line yet; `None` where the
+    /// client does not tell what arrives.
+    pub fn picture_budget(&self, now: Instant) -> Option<(f64, bool)> {
+        let tells = self.slots.iter().any(|s| s.transport_cc.is_some());
+        let waited = now.saturating_duration_since(self.connected?);
+        (tells && (self.estimate.is_fed() || waited < UNTOLD)).then(|| (self.estimate.line(), self.estimate.is_new()))
     }
 
     /// Gives back a second's worth of packets and starts a new second of counting.

@@ -119,6 +119,12 @@ impl Sfu {
         self.full = full;
     }
 
+    /// A session, for tests that look inside.
+    #[cfg(test)]
+    pub(crate) fn peer(&self, session: SessionId) -> Option<&Peer> {
+        self.sessions.get(&session).and_then(|key| self.peers.get(*key))
+    }
+
     /// Sessions held.
     pub fn session_count(&self) -> usize {
         self.peers.len()
@@ -217,18 +223,9 @@ impl Sfu {
                 }
                 RtcpIngress::Nack { slot, sequences } => {
                     let Some(peer) = self.peers.get_mut(key) else { return };
-                    let (tracks, sent) = (&room.tracks, Ticks::since(room.epoch, now));
+                    let at = Ticks::since(room.epoch, now);
                     for sequence in sequences {
-                        peer.repeat(
-                            slot,
-                            sequence,
-                            sent,
-                            |sent| {
-                                let track = tracks.get(sent.shown.track)?;
-                                track.layer(sent.shown.layer, sent.shown.generation)?.ring.find(sent.sequence)
-                            },
-                            out,
-                        );
+                        peer.repeat(slot, sequence, at, |sent| room.kept(sent), out);
                     }
                 }
                 RtcpIngress::KeyFrame { slot } => {

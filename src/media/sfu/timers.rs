@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 use tongke_signaling::command::{Event, LeaveCause, SourceKind};
 
 use super::Sfu;
+use crate::media::departures::Ticks;
 use crate::media::outbox::Outbox;
 use crate::media::peer::{CONNECT_LIMIT, SILENCE_LIMIT};
 use crate::media::track::PeerKey;
@@ -76,11 +77,22 @@ pub(super) fn handle(sfu: &mut Sfu, now: Instant, out: &mut Outbox) {
             continue;
         }
         peer.send_nacks(now, out);
+        if let Some(room) = sfu.rooms.get(peer.room) {
+            let at = Ticks::since(room.epoch, now);
+            peer.pace(now, at, |sent| room.kept(sent), out);
+            peer.send_probe(now, at, |sent| room.kept(sent), out);
+        }
         if feedback {
             peer.send_feedback(out);
         }
     }
     for (_, room) in &mut sfu.rooms {
+        if look {
+            room.weigh(now);
+            for key in &room.peers {
+                room.allot(*key, now, &mut sfu.peers, out);
+            }
+        }
         for index in 0..room.tracks.len() {
             if look {
                 room.retarget(index, now, &mut sfu.peers, out);
@@ -90,6 +102,7 @@ pub(super) fn handle(sfu: &mut Sfu, now: Instant, out: &mut Outbox) {
         }
         if look {
             room.note_live(now, &mut sfu.peers, out);
+            room.note_watched(now, &sfu.peers, out);
         }
     }
     for (key, cause) in gone {

@@ -29,6 +29,19 @@ enum Bound {
     Client(SocketAddr, Vec<u8>),
 }
 
+/// The narrowest place on the way to a client: a drop-tail queue before a line.
+pub(super) struct Narrow {
+    /// bit/s.
+    pub(super) rate: f64,
+    /// What the queue holds, bytes.
+    pub(super) limit: f64,
+    busy_until: Instant,
+    /// Longest wait since it was last looked at.
+    pub(super) longest: Duration,
+    /// Bytes that went through.
+    pub(super) through: usize,
+}
+
 pub(super) struct World {
     pub(super) now: Instant,
     pub(super) sfu: Sfu,
@@ -38,6 +51,10 @@ pub(super) struct World {
     pub(super) sessions: BTreeMap<u16, SessionId>,
     /// Loss each way, 0 to 1.
     pub(super) loss: f64,
+    /// Lines to clients that are narrow.
+    pub(super) narrow: BTreeMap<u16, Narrow>,
+    /// Loss on the way to a client, 0 to 1.
+    pub(super) lossy: BTreeMap<u16, f64>,
     pub(super) recorded: usize,
     /// Everything the server sent, lost or not.
     pub(super) sent: Vec<Vec<u8>>,
@@ -62,6 +79,7 @@ pub(super) fn lines(text: &str) -> Vec<OfferLine> {
         .map(|l| OfferLine {
             kind: if l.starts_with('a') { MediaKind::Audio } else { MediaKind::Video },
             send: l.ends_with('^'),
+            layers: l.chars().find_map(|c| c.to_digit(10)).map_or(1, |n| n as u8),
         })
         .collect()
 }
@@ -69,6 +87,21 @@ pub(super) fn lines(text: &str) -> Vec<OfferLine> {
 pub(super) const WHIP: &str = "a^ v^";
 pub(super) const WHEP: &str = "a v";
 pub(super) const ROOM: &str = "a^ v^ v v v a a a";
+
+impl Narrow {
+    /// How long a datagram waits and is on the line; `None`: the queue is full.
+    fn pass(&mut self, now: Instant, bytes: usize) -> Option<Duration> {
+        let queued = self.busy_until.saturating_duration_since(now);
+        if queued.as_secs_f64() * self.rate / 8.0 + bytes as f64 > self.limit {
+            return None;
+        }
+        let done = self.busy_until.max(now) + Duration::from_secs_f64(bytes as f64 * 8.0 / self.rate);
+        self.busy_until = done;
+        self.longest = self.longest.max(queued);
+        self.through += bytes;
+        Some(done - now)
+    }
+}
 
 impl World {
     pub(super) fn new(seed: u64, profile: Profile) -> Self {
@@ -91,6 +124,8 @@ impl World {
             clients: BTreeMap::new(),
             sessions: BTreeMap::new(),
             loss: 0.0,
+            narrow: BTreeMap::new(),
+            lossy: BTreeMap::new(),
             recorded: 0,
             sent: Vec::new(),
             identity: ClientIdentity::generate(profile, provider()).expect("identity"),
@@ -153,8 +188,26 @@ impl World {
         if self.loss > 0.0 && self.rng.random_bool(self.loss) {
             return;
         }
+        let mut waits = Duration::ZERO;
+        if let Bound::Client(to, datagram) = &bound {
+            if let Some(share) = self.lossy.get(&to.port())
+                && self.rng.random_bool(*share)
+            {
+                return;
+            }
+            if let Some(narrow) = self.narrow.get_mut(&to.port()) {
+                let Some(wait) = narrow.pass(self.now, datagram.len() + 28) else { return };
+                waits = wait;
+            }
+        }
         self.order += 1;
-        self.wire.insert((self.now + DELAY, self.order), bound);
+        self.wire.insert((self.now + DELAY + waits, self.order), bound);
+    }
+
+    /// From now on the line to a client takes `rate` bit/s, with half a second of queue before it.
+    pub(super) fn narrow(&mut self, port: u16, rate: f64) {
+        let (limit, longest) = (rate / 8.0 * 0.5, Duration::ZERO);
+        self.narrow.insert(port, Narrow { rate, limit, busy_until: self.now, longest, through: 0 });
     }
 
     fn collect(&mut self) {

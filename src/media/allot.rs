@@ -1,0 +1,170 @@
+//! What each receiver of a lesson gets of its pictures: measures what they cost, asks the [`super::ladder`], and lets
+//! layers flow or rest. Looked at four times a second, never per packet.
+
+use std::time::{Duration, Instant};
+
+use arrayvec::ArrayVec;
+use slab::Slab;
+use tongke_signaling::command::{Event, Slot, SourceKind};
+
+use super::ladder::{self, Line, MAX_WISHES, Pick, Place, Rank, Wish};
+use super::outbox::Outbox;
+use super::peer::Peer;
+use super::room::Room;
+use super::slot::SendSlot;
+use super::track::{MAX_LAYERS, PeerKey, Track, Watched};
+
+/// A receiver that has just come takes what fits without waiting.
+const NEW: Duration = Duration::from_secs(4);
+
+/// Less is said only when it has been enough for so long: stages change, and lines recover.
+const LINGER: Duration = Duration::from_secs(5);
+/// A page that missed it is told again.
+const AGAIN: Duration = Duration::from_secs(10);
+
+impl Watched {
+    /// Takes what is watched now, of `best`; gives what should be said, if anything.
+    fn say(&mut self, watched: Option<u8>, best: u8, now: Instant) -> Option<Option<u8>> {
+        let (said, at) = self.said.unzip();
+        let is_less = watched < said.unwrap_or(Some(best));
+        if is_less {
+            let since = *self.less.get_or_insert(now);
+            if now.saturating_duration_since(since) < LINGER {
+                return None;
+            }
+        } else if said == Some(watched) && at.is_some_and(|at| now.saturating_duration_since(at) < AGAIN) {
+            self.less = None;
+            return None;
+        }
+        self.less = None;
+        self.said = Some((watched, now));
+        Some(watched)
+    }
+}
+
+impl Room {
+    /// Measures what layers cost.
+    pub fn weigh(&mut self, now: Instant) {
+        for layer in self.tracks.iter_mut().flat_map(|t| t.layers.iter_mut().flatten()) {
+            layer.meter.roll(now);
+        }
+    }
+
+    /// Shares out what a receiver's line takes. Slots that get nothing rest; whatever else changes, changes when the
+    /// room's tracks are looked at next ([`Room::retarget`]).
+    pub fn allot(&self, key: PeerKey, now: Instant, peers: &mut Slab<Peer>, out: &mut Outbox) {
+        let Some(peer) = peers.get_mut(key) else { return };
+        peer.set_pace(now);
+        let since = now.saturating_duration_since(peer.connected.unwrap_or(now));
+        let Some((budget, is_new)) = peer.picture_budget(now) else { return };
+        let line = Line { budget, is_new, at_once: since < NEW };
+        let mut wishes: ArrayVec<Wish, MAX_WISHES> = ArrayVec::new();
+        let mut places: ArrayVec<&mut Place, MAX_WISHES> = ArrayVec::new();
+        for slot in &mut peer.slots {
+            if let Some(wish) = self.wish(slot, now)
+                && !wishes.is_full()
+            {
+                wishes.push(wish);
+                places.push(&mut slot.place);
+            }
+        }
+        ladder::climb(line, &wishes, &mut places, now);
+        let wanted = wishes.iter().map(Wish::most).sum::<f64>() * ladder::ROOMY;
+        drop(places);
+        peer.wanted = wanted;
+        let session = peer.session;
+        for at in 0..peer.slots.len() {
+            let Some(slot) = peer.slots.get(at) else { continue };
+            if slot.place.pick == Pick::Held && (slot.shown.is_some() || slot.target.is_some()) {
+                let (slot, source) = (slot.slot, slot.want);
+                peer.rest(at);
+                out.events.push(Event::SlotState { session, slot, source, live: false });
+            }
+        }
+    }
+
+    /// Tells publishers how much of their pictures anybody watches, so that nothing is encoded for nobody: the slow twin
+    /// only while a thin line needs it, the finer layers of a camera only where somebody sees or records them. The lowest
+    /// layer and the slides always come, so that what is called for is there at once.
+    pub fn note_watched(&mut self, now: Instant, peers: &Slab<Peer>, out: &mut Outbox) {
+        let is_kept = self.recording.is_some();
+        for track in &mut self.tracks {
+            let Some(owner) = track.owner.and_then(|o| peers.get(o)).filter(|p| p.is_connected()) else { continue };
+            let Some(line) = owner.up.iter().find(|l| l.kind == track.source.kind) else { continue };
+            let mut slots = track.viewers.iter().filter_map(|(peer, slot)| peers.get(*peer)?.slots.get(*slot));
+            let best = (line.rids.len() as u8).saturating_sub(1);
+            let watched = match track.source.kind {
+                SourceKind::ScreenSlow => {
+                    slots.any(|s| s.place.pick == Pick::Slow || s.want == Some(track.source)).then_some(0)
+                }
+                SourceKind::Camera if line.rids.len() > 1 => {
+                    let is_large = |s: &SendSlot| !matches!(s.slot, Slot::Thumbnail(_));
+                    Some(if is_kept || slots.any(is_large) { best } else { 0 })
+                }
+                _ => continue,
+            };
+            if let Some(max) = track.watched.say(watched, best, now) {
+                let max = max.map(|at| line.rids.get(usize::from(at)).cloned().unwrap_or_else(|| "f".to_owned()));
+                out.events.push(Event::Watched { session: owner.session, source: track.source.kind, max });
+            }
+        }
+    }
+
+    /// What a slot could show now, and at what cost; `None` for sound and for what does not come.
+    fn wish(&self, slot: &SendSlot, now: Instant) -> Option<Wish> {
+        let rank = match slot.slot {
+            Slot::Screen => Rank::Screen,
+            Slot::TeacherVideo | Slot::Video => Rank::Teacher,
+            Slot::StageVideo => Rank::Stage,
+            Slot::Thumbnail(no) => Rank::Small(no),
+            Slot::TeacherAudio | Slot::ComputerSound | Slot::StageAudio | Slot::SecondAudio | Slot::Audio => {
+                return None;
+            }
+        };
+        let track = self.tracks.iter().find(|t| Some(t.source) == slot.want && !t.muted && t.is_sending(now))?;
+        let mut steps: ArrayVec<(Pick, f64), { ladder::MAX_STEPS }> = ArrayVec::new();
+        let living: ArrayVec<u8, MAX_LAYERS> = track.living(now).map(|(layer, _)| layer).collect();
+        let lowest = track.cost(*living.first()?);
+        if let Some(twin) = self.twin_of(track).filter(|twin| twin.cost(0) < lowest) {
+            steps.push((Pick::Slow, twin.cost(0)));
+        }
+        let of_use = if matches!(rank, Rank::Small(_)) { 1 } else { MAX_LAYERS };
+        for layer in living.into_iter().take(of_use) {
+            let below = steps.last().map_or(0.0, |s| s.1);
+            steps.push((Pick::Layer(layer), track.cost(layer).max(below)));
+        }
+        Some(Wish { rank, steps })
+    }
+
+    /// The slow twin of slides, where their teacher has a line for it.
+    fn twin_of(&self, track: &Track) -> Option<&Track> {
+        let seat = track.source.seat;
+        let is_screen = track.source.kind == SourceKind::Screen;
+        let twin =
+            |t: &&Track| t.source.seat == seat && t.source.kind == SourceKind::ScreenSlow && t.owner == track.owner;
+        self.tracks.iter().find(twin).filter(|t| is_screen && !t.muted)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn more_is_said_at_once_less_after_a_while_and_all_again_now_and_then() {
+        let t0 = crate::net::clock::now();
+        let mut watched = Watched::default();
+        let mut say = |what, s: u64| watched.say(what, 2, t0 + Duration::from_secs(s));
+        assert_eq!(say(Some(1), 0), None, "at first everything may come");
+        assert_eq!(say(Some(0), 1), None);
+        assert_eq!(say(Some(0), 6), Some(Some(0)));
+        assert_eq!(say(Some(2), 7), Some(Some(2)));
+        assert_eq!(say(Some(2), 8), None);
+        assert_eq!(say(Some(0), 9), None);
+        assert_eq!(say(Some(2), 12), None, "it was needed again");
+        assert_eq!(say(None, 13), None);
+        assert_eq!(say(None, 18), Some(None));
+        assert_eq!(say(None, 27), None);
+        assert_eq!(say(None, 28), Some(None), "for a page that missed it");
+    }
+}
