@@ -181,7 +181,7 @@ impl SendSlot {
     ) -> Option<(Outgoing, Shown)> {
         let flows = |s: &Shown| (s.track, s.layer, s.generation) == from;
         if !self.shown.as_ref().is_some_and(flows) {
-            if self.target != Some(from) || !kept.key {
+            if !kept.key || !self.awaits(from) {
                 return None;
             }
             self.change(from, kept, codec, captured)?;
@@ -200,6 +200,19 @@ impl SendSlot {
         self.sent = (self.sent.0.wrapping_add(1), self.sent.1.wrapping_add(kept.payload.len() as u32));
         self.repair_budget = (self.repair_budget + kept.payload.len() as i64).min(REPAIR_ALLOWANCE * 4);
         Some((Outgoing { sequence, timestamp }, shown))
+    }
+
+    /// True if a key frame of this layer is what the slot waits for. While nothing of a source is shown yet, any layer that
+    /// is allowed will do: a publisher in distress changes its layers faster than key frames come.
+    fn awaits(&self, from: (usize, u8, u32)) -> bool {
+        let Some(target) = self.target else { return false };
+        let is_waiting = self.shown.is_none_or(|s| s.track != from.0);
+        let most = match (self.slot, self.place.pick) {
+            (Slot::Thumbnail(_), _) | (_, Pick::Held | Pick::Slow) => target.1,
+            (_, Pick::Layer(most)) => most,
+            (_, Pick::Best) => u8::MAX,
+        };
+        target == from || is_waiting && target.0 == from.0 && from.1 <= most
     }
 
     /// From this packet on sound carries as many before it as it should; what was sent already is remembered as it was.
@@ -350,6 +363,21 @@ mod tests {
         assert_eq!((sent.out, sent.shown.track, sent.sequence), (new.sequence, 1, 99_999));
         assert!(s.find(first.sequence.wrapping_sub(1) as u16).is_none(), "never sent");
         assert!(s.find(new.sequence.wrapping_add(1) as u16).is_none(), "not yet sent");
+    }
+
+    #[test]
+    fn before_anything_is_shown_any_layer_will_do_then_only_the_one_that_is_wanted() {
+        let t0 = crate::net::clock::now();
+        let mut s = slot();
+        let key =
+            |s: &mut SendSlot, from, n| s.route(from, &kept(n, 0, true), Codec::H264, t0).map(|(_, shown)| shown.layer);
+        s.target = Some((0, 2, 1));
+        s.place.pick = Pick::Layer(1);
+        assert_eq!(key(&mut s, (1, 0, 1), 70_000), None, "another source");
+        assert_eq!(key(&mut s, (0, 2, 9), 70_000), None, "finer than is allowed, and not the one that is wanted");
+        assert_eq!(key(&mut s, (0, 1, 3), 70_000), Some(1));
+        assert_eq!(key(&mut s, (0, 0, 2), 70_000), None, "it shows something already");
+        assert_eq!(key(&mut s, (0, 2, 1), 70_000), Some(2));
     }
 
     #[test]

@@ -222,7 +222,32 @@ function install() {
     });
   }
 
-  window.__look = { counter, moves, watch, watched, follow, showing, whenClip, tones, whenTone, clicks };
+  /** The page's connections, so that a test that fails can say what came and what did not. */
+  const connections = [];
+  const Native = window.RTCPeerConnection;
+  if (Native) {
+    window.RTCPeerConnection = class extends Native {
+      constructor(...given) {
+        super(...given);
+        connections.push(this);
+      }
+    };
+  }
+
+  /** What came in by picture: frames, sizes, losses, what was asked for. */
+  async function inbound() {
+    const found = [];
+    for (const connection of connections.filter((one) => one.connectionState !== 'closed')) {
+      for (const one of (await connection.getStats()).values()) {
+        if (one.type !== 'inbound-rtp' || one.kind !== 'video') continue;
+        const { mid, packetsReceived, packetsLost, framesReceived, framesDecoded, keyFramesDecoded, framesDropped, frameHeight, pliCount, nackCount } = one;
+        found.push({ mid, packetsReceived, packetsLost, framesReceived, framesDecoded, keyFramesDecoded, framesDropped, frameHeight, pliCount, nackCount });
+      }
+    }
+    return found;
+  }
+
+  window.__look = { inbound, counter, moves, watch, watched, follow, showing, whenClip, tones, whenTone, clicks };
 }
 
 /** The script to run in every page before its own. */

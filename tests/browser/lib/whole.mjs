@@ -10,6 +10,14 @@ import { until } from './wait.mjs';
 
 const say = (text) => console.log(`# ${text}`);
 
+/** A picture did not come: what the display knows of it. */
+async function sayWhatCame(display) {
+  const counter = await display.evaluate((place) => __look.counter(place), PLACES.stage);
+  const inbound = await display.evaluate(() => __look.inbound());
+  const { slots } = (await stateOf(display)) ?? {};
+  say(`${display.who} shows ${JSON.stringify(counter)} on stage; slots ${JSON.stringify(slots)}; came ${JSON.stringify(inbound)}`);
+}
+
 /** Calls a room on stage and measures when the others see and hear it. */
 async function callOnStage(school, seats, index) {
   const { clip, tone_hz } = CAST[ROOMS[index]];
@@ -23,7 +31,11 @@ async function callOnStage(school, seats, index) {
   ]));
   await school.teacher.page.click(`[data-seat="${seats[index]}"] [data-act="call"]`);
   const clicked_ms = await school.teacher.evaluate(() => __look.clicks.at(-1));
-  return (await Promise.all(waits)).map(([seen_ms, heard_ms], i) => {
+  const found = await Promise.all(waits);
+  for (const [i, [seen_ms]] of found.entries()) {
+    if (seen_ms === null && school.displays[index].kind !== 'firefox') await sayWhatCame(others[i]);
+  }
+  return found.map(([seen_ms, heard_ms], i) => {
     if (school.displays[index].kind !== 'firefox') assert.ok(seen_ms, `${others[i].who} sees ${ROOMS[index]} on stage`);
     assert.ok(heard_ms, `${others[i].who} hears ${ROOMS[index]} on stage`);
     return { seen: seen_ms && seen_ms - clicked_ms, heard: heard_ms - clicked_ms };
