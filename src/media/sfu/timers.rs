@@ -15,6 +15,8 @@ const TURN: Duration = Duration::from_millis(10);
 const FEEDBACK: Duration = Duration::from_millis(100);
 /// Layers chosen anew, sources noticed.
 const LOOK: Duration = Duration::from_millis(250);
+/// Signs of life; the page calls a path dead after six without anything.
+const PULSE: Duration = Duration::from_millis(500);
 /// Reports and facts.
 const SECOND: Duration = Duration::from_secs(1);
 
@@ -24,6 +26,7 @@ pub(super) struct Timers {
     turn: Option<Instant>,
     feedback: Option<Instant>,
     look: Option<Instant>,
+    pulse: Option<Instant>,
     second: Option<Instant>,
 }
 
@@ -35,6 +38,7 @@ impl Timers {
                 turn: Some(now + TURN),
                 feedback: Some(now + FEEDBACK),
                 look: Some(now + LOOK),
+                pulse: Some(now + PULSE),
                 second: Some(now + SECOND),
             };
         }
@@ -61,6 +65,7 @@ pub(super) fn handle(sfu: &mut Sfu, now: Instant, out: &mut Outbox) {
     }
     let feedback = due(&mut sfu.timers.feedback, FEEDBACK, now);
     let look = due(&mut sfu.timers.look, LOOK, now);
+    let pulse = due(&mut sfu.timers.pulse, PULSE, now);
     let second = due(&mut sfu.timers.second, SECOND, now);
     let mut gone: Vec<(PeerKey, LeaveCause)> = Vec::new();
     for (key, peer) in &mut sfu.peers {
@@ -78,6 +83,9 @@ pub(super) fn handle(sfu: &mut Sfu, now: Instant, out: &mut Outbox) {
         peer.send_nacks(now, out);
         if feedback {
             peer.send_feedback(out);
+        }
+        if pulse {
+            peer.send_pulse(out);
         }
     }
     for (_, room) in &mut sfu.rooms {
