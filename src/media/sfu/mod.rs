@@ -1,6 +1,7 @@
 //! The core: told the time, given bytes and orders, asked what to do. One value per worker, no clock, no socket.
 
 mod commands;
+mod strangers;
 mod timers;
 
 use std::collections::HashMap;
@@ -63,6 +64,9 @@ pub struct Sfu {
     serials: u64,
     full: bool,
     timers: Timers,
+    /// Datagrams of strangers that may still be looked at in this turn.
+    strangers_left: u8,
+    scratch: Vec<u8>,
     /// What was dropped.
     pub drops: Drops,
 }
@@ -83,6 +87,8 @@ impl Sfu {
             serials: 0,
             full: false,
             timers: Timers::default(),
+            strangers_left: strangers::A_TURN,
+            scratch: Vec::new(),
             drops: Drops::default(),
         }
     }
@@ -91,6 +97,7 @@ impl Sfu {
     pub fn handle_datagram(&mut self, now: Instant, path: Path, datagram: &mut [u8], out: &mut Outbox) {
         // RFC 7983 §7, RFC 5761 §4.
         match datagram {
+            [1, 1, ..] => strangers::handle_answer(self, now, path, datagram),
             [0..=3, ..] => self.handle_stun(now, path, datagram, out),
             [20..=63, ..] => self.handle_dtls(now, path, datagram, out),
             [128..=191, 192..=223, ..] => self.handle_rtcp(now, path, datagram, out),
@@ -141,18 +148,23 @@ impl Sfu {
         let restarting = peer.pending.is_some();
         match peer.handle_check(now, path, &mut check, self.config.identity.provider(), out) {
             StunOutcome::Dropped => self.drops.checks += 1,
-            StunOutcome::Known => {}
-            StunOutcome::New { forgotten } => {
-                if let Some(forgotten) = forgotten {
-                    self.by_path.remove(&forgotten);
+            outcome => {
+                if restarting && peer.pending.is_none() {
+                    let current = &peer.credentials.ufrag;
+                    self.by_ufrag.retain(|ufrag, k| *k != key || ufrag == current);
                 }
-                self.by_path.insert(path, key);
+                self.note_path(key, path, outcome);
             }
         }
-        if restarting && peer.pending.is_none() {
-            let current = &peer.credentials.ufrag;
-            self.by_ufrag.retain(|ufrag, k| *k != key || ufrag == current);
+    }
+
+    /// Remembers whose datagrams come on a path.
+    fn note_path(&mut self, key: PeerKey, path: Path, outcome: StunOutcome) {
+        let StunOutcome::New { forgotten } = outcome else { return };
+        if let Some(forgotten) = forgotten {
+            self.by_path.remove(&forgotten);
         }
+        self.by_path.insert(path, key);
     }
 
     fn owner(&mut self, path: &Path) -> Option<PeerKey> {
@@ -190,7 +202,7 @@ impl Sfu {
     }
 
     fn handle_rtp(&mut self, now: Instant, path: Path, datagram: &mut [u8], out: &mut Outbox) {
-        let Some(key) = self.owner(&path) else { return };
+        let Some(key) = self.owner(&path) else { return strangers::handle_media(self, now, path, datagram, false) };
         let Some(peer) = self.peers.get_mut(key) else { return };
         let room = peer.room;
         let Some(packet) = peer.handle_rtp(now, path, datagram) else { return };
@@ -203,7 +215,7 @@ impl Sfu {
     }
 
     fn handle_rtcp(&mut self, now: Instant, path: Path, datagram: &mut [u8], out: &mut Outbox) {
-        let Some(key) = self.owner(&path) else { return };
+        let Some(key) = self.owner(&path) else { return strangers::handle_media(self, now, path, datagram, true) };
         let Some(peer) = self.peers.get_mut(key) else { return };
         let room = peer.room;
         let ntp = self.config.wall.ntp_at(now);

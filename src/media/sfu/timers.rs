@@ -2,6 +2,7 @@
 
 use std::time::{Duration, Instant};
 
+use rand::Rng;
 use tongke_signaling::command::{Event, LeaveCause, SourceKind};
 
 use super::Sfu;
@@ -63,6 +64,7 @@ pub(super) fn handle(sfu: &mut Sfu, now: Instant, out: &mut Outbox) {
     if !due(&mut sfu.timers.turn, TURN, now) {
         return;
     }
+    sfu.strangers_left = super::strangers::A_TURN;
     let feedback = due(&mut sfu.timers.feedback, FEEDBACK, now);
     let look = due(&mut sfu.timers.look, LOOK, now);
     let pulse = due(&mut sfu.timers.pulse, PULSE, now);
@@ -81,6 +83,7 @@ pub(super) fn handle(sfu: &mut Sfu, now: Instant, out: &mut Outbox) {
             continue;
         }
         peer.send_nacks(now, out);
+        peer.send_probe(now, || sfu.rng.random(), sfu.config.identity.provider(), out);
         if feedback {
             peer.send_feedback(out);
         }

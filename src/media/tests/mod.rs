@@ -1,4 +1,5 @@
 //! The whole core against real DTLS-SRTP clients, on the emulated clock and an emulated network.
 
 mod behaviour;
+mod rebinding;
 mod world;
