@@ -131,6 +131,11 @@ impl Sfu {
         self.peers.len()
     }
 
+    /// True if a session's datagrams come on this path.
+    pub fn owns(&self, path: &Path) -> bool {
+        self.by_path.contains_key(path)
+    }
+
     /// An ICE-TCP connection ended.
     pub fn handle_disconnect(&mut self, path: Path) {
         if let Some(peer) = self.by_path.remove(&path).and_then(|key| self.peers.get_mut(key)) {
