@@ -18,6 +18,9 @@ use rtc_stun::xoraddr::XorMappedAddress;
 
 /// USE-CANDIDATE (RFC 8445 §16.1): the client nominates this pair.
 const ATTR_USE_CANDIDATE: AttrType = AttrType(0x0025);
+/// What a page adds to its session's ufrag to ask, by a check that belongs to no session, whether the server is
+/// reached again. It is an ice-char (RFC 8839 §5.4) that [`Credentials::generate`] does not use.
+pub const KNOCK: char = '+';
 /// A binding request of a browser has about 100 bytes; anything far longer is not one.
 const MAX_REQUEST: usize = 1024;
 /// RFC 8839 §5.4 asks for at least 4 and 22 characters.
@@ -78,6 +81,11 @@ impl Check {
         let ours = username.split_once(':')?.0.to_owned();
         let use_candidate = message.contains(ATTR_USE_CANDIDATE);
         Some(Self { message, ours, use_candidate })
+    }
+
+    /// The ufrag of a session whose client only asks whether the server is there; see [`KNOCK`].
+    pub fn knocks_for(&self) -> Option<&str> {
+        self.ours.strip_suffix(KNOCK)
     }
 
     /// True if the request was made with this password.

@@ -282,9 +282,18 @@ impl Client {
     }
 
     fn send_check(&mut self) {
+        self.check("");
+    }
+
+    /// Asks whether the server is there, whatever became of the session.
+    pub fn knock(&mut self) {
+        self.check("+");
+    }
+
+    fn check(&mut self, mark: &str) {
         let Some(theirs) = &self.theirs else { return };
         let mut check = Message::new();
-        let username = format!("{}:{}", theirs.ufrag, self.credentials.ufrag);
+        let username = format!("{}{mark}:{}", theirs.ufrag, self.credentials.ufrag);
         let crypto = self.identity.provider.crypto();
         let password = theirs.password.clone();
         let built = check.build(&[

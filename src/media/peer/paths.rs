@@ -131,6 +131,17 @@ impl Peer {
         }
     }
 
+    /// The password of this generation of the session's credentials.
+    pub fn password_of(&self, ufrag: &str) -> Option<&str> {
+        let generations = [Some(&self.credentials), self.pending.as_ref()];
+        generations.into_iter().flatten().find(|c| c.ufrag == ufrag).map(|c| c.password.as_str())
+    }
+
+    /// Its credentials, when the session ends.
+    pub fn take_credentials(&mut self) -> impl Iterator<Item = Credentials> + use<> {
+        [Some(self.credentials.clone()), self.pending.take()].into_iter().flatten()
+    }
+
     /// Begins an ICE restart: both generations are good until a pair is nominated under the new one.
     pub fn restart(&mut self, credentials: Credentials, theirs: Option<Credentials>) {
         self.pending = Some(credentials);

@@ -66,6 +66,7 @@ pub struct Sfu {
     timers: Timers,
     /// Datagrams of strangers that may still be looked at in this turn.
     strangers_left: u8,
+    ended: strangers::Ended,
     scratch: Vec<u8>,
     /// What was dropped.
     pub drops: Drops,
@@ -88,6 +89,7 @@ impl Sfu {
             full: false,
             timers: Timers::default(),
             strangers_left: strangers::A_TURN,
+            ended: strangers::Ended::default(),
             scratch: Vec::new(),
             drops: Drops::default(),
         }
@@ -144,8 +146,14 @@ impl Sfu {
     }
 
     fn handle_stun(&mut self, now: Instant, path: Path, datagram: &[u8], out: &mut Outbox) {
-        let found = Check::parse(datagram).and_then(|c| self.by_ufrag.get(&c.ours).map(|key| (c, *key)));
-        let Some((mut check, key)) = found else {
+        let Some(mut check) = Check::parse(datagram) else {
+            self.drops.checks += 1;
+            return;
+        };
+        if check.knocks_for().is_some() {
+            return strangers::handle_knock(self, path, &mut check, out);
+        }
+        let Some(key) = self.by_ufrag.get(&check.ours).copied() else {
             self.drops.checks += 1;
             return;
         };
@@ -265,6 +273,7 @@ impl Sfu {
         let Some(peer) = self.peers.get_mut(key) else { return };
         peer.close(now, out);
         let (session, room) = (peer.session, peer.room);
+        peer.take_credentials().for_each(|credentials| self.ended.note(credentials));
         for (path, _) in std::mem::take(&mut peer.paths) {
             self.by_path.remove(&path);
         }

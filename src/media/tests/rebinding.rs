@@ -1,4 +1,5 @@
-//! What happens when a client's NAT is bound anew, and when somebody only pretends that it was.
+//! What happens when a client's NAT is bound anew, when somebody only pretends that it was, and when one who was away
+//! asks whether the server is there.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -233,4 +234,49 @@ fn twice_a_second_there_is_a_sign_of_life() {
     w.run(Duration::from_secs(10));
     let reports = w.sent.iter().filter(|d| d[0] >> 6 == 2 && (192..=223).contains(&d[1])).count();
     assert!((19..=31).contains(&reports), "{reports}");
+}
+
+/// Sends a client's knock from a port where nobody sits; gives what comes back.
+fn knock(w: &mut World, client: &mut crate::peer::Client) -> Vec<Vec<u8>> {
+    client.outgoing.clear();
+    client.knock();
+    let knock = client.outgoing.pop().expect("a check");
+    w.astray.clear();
+    w.inject(THIEF, &knock);
+    w.run(Duration::from_millis(30));
+    let back: Vec<_> = w.astray.iter().filter(|(port, _)| *port == THIEF).map(|(_, d)| d.clone()).collect();
+    assert!(back.iter().map(Vec::len).sum::<usize>() <= knock.len(), "not more than came");
+    back
+}
+
+#[test]
+fn a_knock_is_answered_with_a_session_and_after_it_and_changes_nothing() {
+    let mut w = pair(48, Profile::AeadAes128Gcm);
+    play(&mut w, 1, 0, 30);
+    let mut away = w.clients.remove(&2).expect("joined");
+    assert_eq!(knock(&mut w, &mut away).len(), 1);
+    w.run(Duration::from_secs(1));
+    assert!(w.astray.iter().all(|(port, d)| *port != THIEF || d[..2] == [1, 1]), "the path has not moved");
+    // Knocks are no sign of life: the session ends all the same.
+    for _ in 0..35 {
+        play(&mut w, 1, 100, 1);
+        knock(&mut w, &mut away);
+        w.run(Duration::from_secs(1));
+    }
+    assert!(w.events.iter().any(|e| matches!(e, Event::Left { cause: LeaveCause::Silent, .. })));
+    assert_eq!(knock(&mut w, &mut away).len(), 1, "and is remembered");
+    let Some(Event::Restarted { fragment, .. }) = ({
+        let session = w.sessions[&1];
+        let fragment = w.client(1).restart_fragment(&mut rand::rng());
+        w.command(Command::Restart { session, fragment });
+        w.events.last().cloned()
+    }) else {
+        panic!("restarted")
+    };
+    let now = w.now;
+    // Another one's password opens nothing.
+    let own = fragment.lines().find(|l| l.starts_with("a=ice-pwd:")).expect("a password");
+    let forged = fragment.replace(own, "a=ice-pwd:000000000000000000000000");
+    assert!(away.handle_restart(now, &forged));
+    assert!(knock(&mut w, &mut away).is_empty());
 }
