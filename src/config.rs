@@ -51,6 +51,8 @@ pub struct Config {
     pub data: PathBuf,
     /// Addresses told to clients; empty: the address this machine reaches the network with.
     pub public_addresses: Vec<IpAddr>,
+    /// Where clients are told that media is reached, instead of this machine's own addresses and ports; empty: those.
+    pub announce: Vec<Announced>,
     /// First UDP port; worker n takes this plus n.
     pub udp_port: u16,
     /// ICE-TCP port; 0: only on the HTTPS port.
@@ -81,6 +83,50 @@ pub struct TlsFiles {
     pub certificate: PathBuf,
     /// Private key.
     pub key: PathBuf,
+}
+
+/// Addresses announced at most; a client checks each of them with each of its own.
+const MAX_ANNOUNCED: usize = 16;
+
+/// A transport of media.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Transport {
+    /// UDP; a port belongs to one worker.
+    Udp,
+    /// ICE-TCP; all workers share a port.
+    Tcp,
+}
+
+/// Where a NAT or a relay in front takes media, written `udp 203.0.113.5:7882` or `tcp [2001:db8::5]:443`.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Deserialize)]
+#[serde(try_from = "String")]
+pub struct Announced {
+    /// How.
+    pub transport: Transport,
+    /// Where; worker n is reached at a UDP port plus n.
+    pub address: SocketAddr,
+}
+
+impl TryFrom<String> for Announced {
+    type Error = &'static str;
+
+    fn try_from(text: String) -> Result<Self, Self::Error> {
+        let form = "an announced address is written like \"udp 203.0.113.5:7882\" or \"tcp [2001:db8::5]:443\"";
+        let (transport, address) = text.split_once(' ').ok_or(form)?;
+        let transport = match transport {
+            "udp" => Transport::Udp,
+            "tcp" => Transport::Tcp,
+            _ => return Err(form),
+        };
+        let address: SocketAddr = address.parse().map_err(|_| form)?;
+        if address.ip().is_unspecified() || address.ip().is_multicast() {
+            return Err("an announced address must be one that clients can send to");
+        }
+        if address.port() == 0 {
+            return Err("an announced address needs a port");
+        }
+        Ok(Self { transport, address })
+    }
 }
 
 /// A civil time's offset from UTC, written `+08:00`. China has one zone and no summer time.
@@ -145,6 +191,7 @@ impl Default for Config {
             listen: SocketAddr::from((Ipv4Addr::UNSPECIFIED, HTTPS_PORT)),
             data: PathBuf::from("data"),
             public_addresses: Vec::new(),
+            announce: Vec::new(),
             udp_port: UDP_PORT,
             tcp_port: TCP_PORT,
             workers: 0,
@@ -185,7 +232,22 @@ impl Config {
         if self.workers > 64 {
             return unfit("workers", "at most 64");
         }
+        if self.announce.len() > MAX_ANNOUNCED {
+            return unfit("announce", "at most 16 addresses");
+        }
+        if self.announce.iter().enumerate().any(|(i, a)| self.announce.iter().take(i).any(|b| a == b)) {
+            return unfit("announce", "an address is there twice");
+        }
+        let last = u16::from(self.worker_count().saturating_sub(1));
+        if self.announced(Transport::Udp).any(|a| a.port().checked_add(last).is_none()) {
+            return unfit("announce", "worker n is reached at the UDP port plus n, and that is beyond 65535");
+        }
         Ok(self)
+    }
+
+    /// Addresses announced for one transport.
+    pub fn announced(&self, transport: Transport) -> impl Iterator<Item = SocketAddr> {
+        self.announce.iter().filter(move |a| a.transport == transport).map(|a| a.address)
     }
 
     /// Media workers to start.
@@ -219,6 +281,39 @@ mod tests {
         for wrong in ["8", "+8:00", "08:00", "+15:00", "+08:60", "+08:-1", "Asia/Shanghai", ""] {
             assert!(parsed(wrong).is_err(), "{wrong}");
         }
+    }
+
+    #[test]
+    fn an_announced_address_is_one_that_clients_can_send_to() {
+        let parsed = |text: &str| Announced::try_from(text.to_owned());
+        let udp = parsed("udp 203.0.113.5:7882").expect("fits");
+        assert_eq!((udp.transport, udp.address), (Transport::Udp, SocketAddr::from(([203, 0, 113, 5], 7882))));
+        assert_eq!(parsed("tcp [2001:db8::5]:443").map(|a| a.transport), Ok(Transport::Tcp));
+        let wrong = "|203.0.113.5:7882|udp|udp 203.0.113.5|udp 203.0.113.5:0|tls 203.0.113.5:443|udp school.example:7882|\
+             udp 0.0.0.0:7882|udp 239.1.2.3:7882|udp  203.0.113.5:7882|UDP 203.0.113.5:7882|udp 203.0.113.5:70000";
+        for wrong in wrong.split('|') {
+            assert!(parsed(wrong).is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn announced_addresses_that_do_not_fit_are_named_at_the_start() {
+        let dir = tempfile::tempdir().expect("directory");
+        let path = dir.path().join("tongke.toml");
+        let read = |settings: &str| {
+            std::fs::write(&path, settings).expect("write");
+            Config::read(Some(&path))
+        };
+        let config =
+            read("workers = 2\nannounce = [\"udp 203.0.113.5:65534\", \"tcp 203.0.113.5:443\"]").expect("fits");
+        assert_eq!(config.announced(Transport::Tcp).count(), 1);
+        let unfit = |config| matches!(config, Err(ConfigError::Unfit { name: "announce", .. }));
+        assert!(unfit(read("workers = 2\nannounce = [\"udp 203.0.113.5:65535\"]")));
+        assert!(unfit(read("announce = [\"tcp 203.0.113.5:443\", \"tcp 203.0.113.5:443\"]")));
+        let many: Vec<String> = (1..=17).map(|n| format!("\"tcp 203.0.113.{n}:443\"")).collect();
+        assert!(unfit(read(&format!("announce = [{}]", many.join(",")))));
+        let malformed = read("announce = [\"203.0.113.5:7882\"]").expect_err("no transport").to_string();
+        assert!(malformed.contains("tongke.toml") && malformed.contains("written like"), "{malformed}");
     }
 
     #[test]

@@ -24,7 +24,7 @@ use tongke_signaling::command::{Command, Event};
 use tongke_signaling::{Signaling, config as signaling_config};
 use tracing::error;
 
-use crate::config::Config;
+use crate::config::{Config, Transport};
 use crate::media::SfuConfig;
 use crate::media::dtls::Identity;
 use crate::media::sdp::Candidates;
@@ -266,12 +266,9 @@ fn open_workers(
     for number in 0..config.worker_count() {
         let socket = bind_udp(local.ip(), config.udp_port, number)?;
         let port = socket.local_addr().map_err(io("UDP socket"))?.port();
-        let reached = |ports: &[u16]| -> Vec<SocketAddr> {
-            addresses.iter().flat_map(|a| ports.iter().map(|p| SocketAddr::new(*a, *p))).collect()
-        };
         let sfu = SfuConfig {
             worker: number,
-            candidates: Candidates { udp: reached(&[port]), tcp: reached(&tcp_ports) },
+            candidates: candidates(config, number, addresses, port, &tcp_ports),
             identity: identity.clone(),
             wall: clock::wall(),
             max_sessions: config.sessions_per_worker,
@@ -281,6 +278,21 @@ fn open_workers(
         workers.push(worker::spawn(sfu, socket, events.clone(), sink).map_err(io("media worker"))?);
     }
     Ok((workers, tcp_port))
+}
+
+/// Where a worker's clients are told to reach it: what is announced, else its own addresses and ports.
+fn candidates(config: &Config, worker: u8, addresses: &[IpAddr], udp_port: u16, tcp_ports: &[u16]) -> Candidates {
+    if config.announce.is_empty() {
+        let reached = |ports: &[u16]| -> Vec<SocketAddr> {
+            addresses.iter().flat_map(|a| ports.iter().map(|p| SocketAddr::new(*a, *p))).collect()
+        };
+        return Candidates { udp: reached(&[udp_port]), tcp: reached(tcp_ports) };
+    }
+    let of_worker = |a: SocketAddr| SocketAddr::new(a.ip(), a.port().saturating_add(u16::from(worker)));
+    Candidates {
+        udp: config.announced(Transport::Udp).map(of_worker).collect(),
+        tcp: config.announced(Transport::Tcp).collect(),
+    }
 }
 
 /// The planned port, or any where it is taken and port 0 was asked for (several demos on one machine).
@@ -297,4 +309,26 @@ fn open_identity(path: &std::path::Path, provider: Arc<dyn RTCCryptoProvider>) -
     }
     let pem = std::fs::read_to_string(path).map_err(io("media certificate"))?;
     Ok(Identity::from_pem(&pem, provider)?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::Announced;
+
+    #[test]
+    fn clients_are_told_what_is_announced_and_each_worker_its_own_port() {
+        let own = [IpAddr::from([10, 0, 0, 2])];
+        let told = |config: &Config, worker| candidates(config, worker, &own, 7882 + u16::from(worker), &[7881, 8443]);
+        let outside = |port: u16| SocketAddr::from(([203, 0, 113, 5], port));
+        let plain = told(&Config::default(), 1);
+        assert_eq!(plain.udp, [SocketAddr::new(own[0], 7883)]);
+        assert_eq!(plain.tcp.len(), 2);
+        let announce = ["udp 203.0.113.5:17882", "tcp 203.0.113.5:443"];
+        let announce = announce.map(|a| Announced::try_from(a.to_owned()).expect("fits"));
+        let config = Config { announce: announce.to_vec(), ..Config::default() };
+        assert_eq!(told(&config, 0).udp, [outside(17_882)]);
+        assert_eq!(told(&config, 1).udp, [outside(17_883)]);
+        assert_eq!(told(&config, 1).tcp, [outside(443)]);
+    }
 }

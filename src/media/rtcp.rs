@@ -58,6 +58,11 @@ const MAX_REPORTS: usize = 128;
 /// Packets reported on in one transport-wide feedback; a browser reports every 250 ms at the slowest.
 const MAX_ACKNOWLEDGED: usize = 4_096;
 
+/// The SSRC of the sender: plain also in SRTCP (RFC 3711 §3.4).
+pub fn sender(packet: &[u8]) -> Option<u32> {
+    packet.get(4..8).and_then(|s| s.first_chunk::<4>()).map(|s| u32::from_be_bytes(*s))
+}
+
 /// Parses a plain compound packet; garbage gives an empty list.
 pub fn parse(packet: &[u8]) -> Vec<Report> {
     let mut reports = Vec::new();

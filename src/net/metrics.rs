@@ -29,7 +29,7 @@ const OPEN_METRICS: &str = "application/openmetrics-text; version=1.0.0; charset
 pub struct WorkerFigures {
     /// Events lost because signaling did not keep up.
     pub events_lost: AtomicU64,
-    /// Datagrams the kernel would not take.
+    /// Datagrams the kernel would not take, or a TCP receiver that does not keep up.
     pub send_drops: AtomicU64,
     /// Datagrams handed to the kernel.
     pub datagrams_sent: AtomicU64,
@@ -58,7 +58,7 @@ type Read = fn(&WorkerFigures) -> &AtomicU64;
 /// Name, meaning, what it counts. Counters get the suffix `_total`.
 const COUNTERS: [(&str, &str, Read); 8] = [
     ("tongke_events_lost", "Facts lost because signaling did not keep up", |w| &w.events_lost),
-    ("tongke_send_drops", "Datagrams that the kernel would not take", |w| &w.send_drops),
+    ("tongke_send_drops", "Datagrams that the kernel, or a slow TCP receiver, would not take", |w| &w.send_drops),
     ("tongke_datagrams_sent", "Datagrams handed to the kernel", |w| &w.datagrams_sent),
     ("tongke_datagrams_received", "Datagrams that came", |w| &w.datagrams_received),
     ("tongke_send_calls", "System calls that sent datagrams", |w| &w.send_calls),

@@ -106,7 +106,8 @@ impl Driver {
         mut tcp_events: mpsc::Receiver<TcpEvent>,
     ) -> io::Result<()> {
         loop {
-            let timeout = self.gather.due().into_iter().chain(self.sfu.next_timeout()).min();
+            let due = [self.gather.due(), self.sfu.next_timeout(), self.tcp.due()];
+            let timeout = due.into_iter().flatten().min();
             let sleep = async {
                 match timeout {
                     Some(at) => tokio::time::sleep_until(at.into()).await,
@@ -129,7 +130,7 @@ impl Driver {
                     self.receive();
                 }
                 Some(event) = tcp_events.recv() => self.handle_tcp(event),
-                Some(adopted) = adoptions.recv() => match self.tcp.take(adopted) {
+                Some(adopted) = adoptions.recv() => match self.tcp.take(clock::now(), adopted) {
                     Ok((path, first)) => self.handle_frame(path, first),
                     Err(cause) => warn!(%cause, "a TCP connection could not be taken over"),
                 },
@@ -139,6 +140,7 @@ impl Driver {
                 self.sfu.handle_timeout(now, &mut self.out);
             }
             self.flush(now);
+            self.tcp.sweep(now, |path| self.sfu.owns(path));
             if self.busy.is_due(now) {
                 let full = self.busy.note(now, thread_cpu());
                 self.sfu.set_full(full);
@@ -179,7 +181,7 @@ impl Driver {
             self.udp.send(self.out.lanes());
             for lane in self.out.lanes() {
                 if let Local::Tcp(id) = lane.path.local {
-                    self.tcp.send(id, lane);
+                    self.tcp.send(now, id, lane);
                 }
             }
             self.out.clear_lanes();
@@ -199,7 +201,7 @@ impl Driver {
     fn tell_figures(&self) {
         let (figures, sent) = (&self.figures, self.udp.sent());
         for (place, value) in [
-            (&figures.send_drops, sent.drops),
+            (&figures.send_drops, sent.drops + self.tcp.drops),
             (&figures.datagrams_sent, sent.datagrams),
             (&figures.send_calls, sent.calls),
             (&figures.datagrams_received, self.udp.received),

@@ -243,6 +243,13 @@ impl Client {
         self.handle_answer(now, fragment)
     }
 
+    /// Makes new credentials and gives the fragment that tells them (RFC 8840).
+    pub fn restart_fragment(&mut self, rng: &mut impl Rng) -> String {
+        self.credentials = Credentials::generate(99, rng);
+        let Credentials { ufrag, password } = &self.credentials;
+        format!("a=ice-ufrag:{ufrag}\r\na=ice-pwd:{password}\r\nm=audio 9 UDP/TLS/RTP/SAVPF 0\r\na=mid:0\r\n")
+    }
+
     /// True once media may flow.
     pub fn is_connected(&self) -> bool {
         self.keys.is_some()
@@ -283,9 +290,18 @@ impl Client {
     }
 
     fn send_check(&mut self) {
+        self.check("");
+    }
+
+    /// Asks whether the server is there, whatever became of the session.
+    pub fn knock(&mut self) {
+        self.check("+");
+    }
+
+    fn check(&mut self, mark: &str) {
         let Some(theirs) = &self.theirs else { return };
         let mut check = Message::new();
-        let username = format!("{}:{}", theirs.ufrag, self.credentials.ufrag);
+        let username = format!("{}{mark}:{}", theirs.ufrag, self.credentials.ufrag);
         let crypto = self.identity.provider.crypto();
         let password = theirs.password.clone();
         let built = check.build(&[

@@ -255,6 +255,13 @@ impl Peer {
         }
     }
 
+    /// A report about nothing (RFC 3550 §6.4.2), twice a second: ICE-lite sends no checks, and by this a client to
+    /// which no media flows knows that its path is alive.
+    pub fn send_pulse(&mut self, out: &mut Outbox) {
+        let ours = self.our_ssrc;
+        self.send_rtcp(out, |bytes| rtcp::write_receiver_report(bytes, ours, &[]));
+    }
+
     /// A slot's sender report with the server's clock, so that lips stay in step across a change of source.
     pub fn send_sender_report(&mut self, slot: usize, rtp: u32, ntp: u64, out: &mut Outbox) {
         let Some(s) = self.slots.get_mut(slot) else { return };

@@ -245,6 +245,7 @@ impl Peer {
             self.counters.refused += 1;
             return vec![];
         };
+        self.reports_from = rtcp::sender(datagram);
         self.heard_on(now, path);
         let reports = rtcp::parse(datagram.get(..len).unwrap_or_default());
         reports.into_iter().filter_map(|r| self.resolve(r, now, wall_ntp)).collect()

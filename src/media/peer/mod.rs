@@ -1,9 +1,8 @@
 //! A session as the media plane sees it: one client's ICE, DTLS, SRTP, its sources and its slots.
 //!
-//! Reading order: `join` (from offer to answer), `paths` (ICE and where datagrams go), `ingress` (what the client
-//! sends), `egress` (what it gets),
-//! `probing` (what more its line would take),
-//! `pacing` (what waits for its turn). A peer knows its own lines only; who sees whom is the room's.
+//! Reading order: `join` (from offer to answer), `paths` (ICE and where datagrams go), `rebind` (a NAT that was bound
+//! anew), `ingress` (what the client sends), `egress` (what it gets), `probing` (what more its line would take), `pacing`
+//! (what waits for its turn). A peer knows its own lines only; who sees whom is the room's.
 
 mod egress;
 mod facts;
@@ -12,6 +11,7 @@ mod join;
 mod pacing;
 mod paths;
 mod probing;
+mod rebind;
 
 use std::collections::HashMap;
 use std::time::{Duration, Instant};
@@ -23,6 +23,8 @@ pub use facts::{Counters, Redundancy};
 pub use ingress::{Ingress, Mended, RtcpIngress};
 pub use join::{Joined, Negotiation};
 pub use paths::StunOutcome;
+use rebind::Rebound;
+pub use rebind::ssrc_of;
 
 use super::departures::Departures;
 use super::dtls::Dtls;
@@ -83,6 +85,14 @@ pub struct Peer {
     pub credentials: Credentials,
     /// After a restart: the new ones, until a pair is nominated under them.
     pub pending: Option<Credentials>,
+    /// The client's ICE credentials, for probes.
+    theirs: Credentials,
+    /// After a restart: its new ones.
+    pending_theirs: Option<Credentials>,
+    /// An address to which its NAT may have moved it.
+    rebound: Option<Rebound>,
+    /// SSRC in whose name it reports; receivers of one browser all use the same.
+    reports_from: Option<u32>,
     /// mid and kind of the first m-line, for fragments.
     pub first_line: (String, bool),
     /// Where datagrams go now.

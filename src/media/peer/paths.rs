@@ -2,7 +2,7 @@
 //!
 //! The path moves on USE-CANDIDATE, not on any valid check (browsers check all pairs: it would flap); and when the old
 //! address has been silent for [`REBIND_SILENCE`], to the address from which a valid check and then authenticated
-//! packets come (NAT rebinding).
+//! packets come, or from which a probe is answered (NAT rebinding, see `rebind`).
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -54,13 +54,15 @@ impl Peer {
         self.last_heard = now;
         let outcome = self.note_path(now, path);
         if check.use_candidate || self.path.is_none() {
-            self.path = Some(path);
-            self.heard_elsewhere = None;
+            self.move_to(path);
             if restarted
                 && check.use_candidate
                 && let Some(new) = self.pending.take()
             {
                 self.credentials = new;
+                if let Some(theirs) = self.pending_theirs.take() {
+                    self.theirs = theirs;
+                }
             }
         } else if self.path != Some(path) && self.is_silent(now) {
             self.heard_elsewhere = Some(path);
@@ -70,12 +72,24 @@ impl Peer {
         outcome
     }
 
-    fn is_silent(&self, now: Instant) -> bool {
-        let heard = self.paths.iter().find(|(p, _)| Some(*p) == self.path).map(|(_, at)| *at);
-        heard.is_none_or(|at| now.saturating_duration_since(at) >= REBIND_SILENCE)
+    /// Datagrams go here from now on.
+    pub(super) fn move_to(&mut self, path: Path) {
+        self.path = Some(path);
+        self.heard_elsewhere = None;
+        self.rebound = None;
     }
 
-    fn note_path(&mut self, now: Instant, path: Path) -> StunOutcome {
+    pub(super) fn is_silent(&self, now: Instant) -> bool {
+        self.silence(now) >= REBIND_SILENCE
+    }
+
+    /// How long nothing authenticated came on the path in use.
+    pub(super) fn silence(&self, now: Instant) -> Duration {
+        let heard = self.paths.iter().find(|(p, _)| Some(*p) == self.path).map(|(_, at)| *at);
+        heard.map_or(Duration::MAX, |at| now.saturating_duration_since(at))
+    }
+
+    pub(super) fn note_path(&mut self, now: Instant, path: Path) -> StunOutcome {
         if let Some(known) = self.paths.iter_mut().find(|(p, _)| *p == path) {
             known.1 = now;
             return StunOutcome::Known;
@@ -102,9 +116,10 @@ impl Peer {
         if let Some(known) = self.paths.iter_mut().find(|(p, _)| *p == path) {
             known.1 = now;
         }
-        if self.heard_elsewhere == Some(path) && self.path != Some(path) {
-            self.path = Some(path);
-            self.heard_elsewhere = None;
+        if self.path == Some(path) {
+            self.rebound = None;
+        } else if self.heard_elsewhere == Some(path) {
+            self.move_to(path);
         }
     }
 
@@ -116,8 +131,20 @@ impl Peer {
         }
     }
 
+    /// The password of this generation of the session's credentials.
+    pub fn password_of(&self, ufrag: &str) -> Option<&str> {
+        let generations = [Some(&self.credentials), self.pending.as_ref()];
+        generations.into_iter().flatten().find(|c| c.ufrag == ufrag).map(|c| c.password.as_str())
+    }
+
+    /// Its credentials, when the session ends.
+    pub fn take_credentials(&mut self) -> impl Iterator<Item = Credentials> + use<> {
+        [Some(self.credentials.clone()), self.pending.take()].into_iter().flatten()
+    }
+
     /// Begins an ICE restart: both generations are good until a pair is nominated under the new one.
-    pub fn restart(&mut self, credentials: Credentials) {
+    pub fn restart(&mut self, credentials: Credentials, theirs: Option<Credentials>) {
         self.pending = Some(credentials);
+        self.pending_theirs = theirs;
     }
 }

@@ -11,8 +11,8 @@ const MAX_FRAGMENT: usize = 16 * 1024;
 /// What a fragment asks for.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Fragment {
-    /// The client's ufrag. Another one than before: a restart.
-    pub ufrag: Option<String>,
+    /// The client's credentials. Others than before: a restart.
+    pub credentials: Option<Credentials>,
 }
 
 impl Fragment {
@@ -22,7 +22,7 @@ impl Fragment {
         if text.len() > MAX_FRAGMENT {
             return Err(malformed("longer than 16 KiB"));
         }
-        let mut ufrag = None;
+        let (mut ufrag, mut password) = (None, None);
         let mut any = false;
         for line in text.lines().map(str::trim_end) {
             if line.is_empty() {
@@ -33,13 +33,16 @@ impl Fragment {
             }
             any = true;
             if let Some(value) = line.strip_prefix("a=ice-ufrag:") {
-                ufrag = Some(value.to_owned());
+                ufrag = Some(value.to_owned()).filter(|u| (4..=256).contains(&u.len()));
+            }
+            if let Some(value) = line.strip_prefix("a=ice-pwd:") {
+                password = Some(value.to_owned()).filter(|p| (22..=256).contains(&p.len()));
             }
         }
         if !any {
             return Err(malformed("empty fragment"));
         }
-        Ok(Self { ufrag })
+        Ok(Self { credentials: ufrag.zip(password).map(|(ufrag, password)| Credentials { ufrag, password }) })
     }
 }
 

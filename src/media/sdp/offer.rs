@@ -8,6 +8,7 @@ use rtc_sdp::description::session::SessionDescription;
 use tongke_signaling::command::Refusal;
 
 use super::codec::{OfferedCodec, offered};
+use crate::media::ice::Credentials;
 
 /// Longest offer taken, bytes. Chromium's offer with fourteen m-lines has about 40 KiB.
 const MAX_OFFER: usize = 64 * 1024;
@@ -79,8 +80,8 @@ pub struct Line {
 /// An offer Tongke can answer, role not yet looked at.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Offer {
-    /// The client's ufrag.
-    pub ufrag: String,
+    /// The client's ICE credentials.
+    pub credentials: Credentials,
     /// SHA-256 fingerprint of its certificate, upper case.
     pub fingerprint: String,
     /// m-lines in order.
@@ -107,7 +108,8 @@ impl Offer {
         let first = description.media_descriptions.first();
         let shared = |key: &str| session(key).or_else(|| first.and_then(|m| m.attribute(key).flatten()));
         let ufrag = shared("ice-ufrag").filter(|u| (4..=256).contains(&u.len())).ok_or(malformed("no ice-ufrag"))?;
-        shared("ice-pwd").filter(|p| (22..=256).contains(&p.len())).ok_or(malformed("no ice-pwd"))?;
+        let password = shared("ice-pwd").filter(|p| (22..=256).contains(&p.len())).ok_or(malformed("no ice-pwd"))?;
+        let credentials = Credentials { ufrag: ufrag.to_owned(), password: password.to_owned() };
         if shared("setup") == Some("passive") {
             return Err(malformed("setup:passive, but only the server is passive"));
         }
@@ -125,7 +127,7 @@ impl Offer {
         if lines.len() > 1 && !lines.iter().all(|l| bundled.contains(l.mid.as_str())) {
             return Err(malformed("not all m-lines are in the BUNDLE group"));
         }
-        Ok(Self { ufrag: ufrag.to_owned(), fingerprint, lines })
+        Ok(Self { credentials, fingerprint, lines })
     }
 }
 

@@ -133,7 +133,7 @@ fn the_answer_parses_and_says_what_was_planned() {
 #[test]
 fn a_fragment_is_read_and_answered() {
     let text = "a=ice-ufrag:EsAw\r\na=ice-pwd:P2uYro0UCOQ4zxjKXaWCBui1\r\nm=audio 9 UDP/TLS/RTP/SAVPF 0\r\na=mid:0\r\n";
-    assert_eq!(Fragment::parse(text).expect("parses").ufrag.as_deref(), Some("EsAw"));
+    assert_eq!(Fragment::parse(text).expect("parses").credentials.map(|c| c.ufrag).as_deref(), Some("EsAw"));
     assert!(Fragment::parse("").is_err());
     assert!(Fragment::parse("nonsense").is_err());
 }

@@ -119,7 +119,7 @@ fn join(
 }
 
 fn restart(sfu: &mut Sfu, session: SessionId, fragment: &str) -> Result<(String, String), Refusal> {
-    Fragment::parse(fragment)?;
+    let theirs = Fragment::parse(fragment)?.credentials;
     let key = *sfu.sessions.get(&session).ok_or(Refusal::Unknown)?;
     let peer = sfu.peers.get_mut(key).ok_or(Refusal::Unknown)?;
     if let Some(old) = peer.pending.take() {
@@ -130,6 +130,6 @@ fn restart(sfu: &mut Sfu, session: SessionId, fragment: &str) -> Result<(String,
     let (mid, audio) = peer.first_line.clone();
     let answer = write_fragment(&credentials, &mid, audio, &sfu.config.candidates);
     let etag = credentials.etag();
-    peer.restart(credentials);
+    peer.restart(credentials, theirs);
     Ok((answer, etag))
 }

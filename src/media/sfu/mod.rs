@@ -1,6 +1,7 @@
 //! The core: told the time, given bytes and orders, asked what to do. One value per worker, no clock, no socket.
 
 mod commands;
+mod strangers;
 mod timers;
 
 use std::collections::HashMap;
@@ -63,6 +64,10 @@ pub struct Sfu {
     serials: u64,
     full: bool,
     timers: Timers,
+    /// Datagrams of strangers that may still be looked at in this turn.
+    strangers_left: u8,
+    ended: strangers::Ended,
+    scratch: Vec<u8>,
     /// What was dropped.
     pub drops: Drops,
 }
@@ -83,6 +88,9 @@ impl Sfu {
             serials: 0,
             full: false,
             timers: Timers::default(),
+            strangers_left: strangers::A_TURN,
+            ended: strangers::Ended::default(),
+            scratch: Vec::new(),
             drops: Drops::default(),
         }
     }
@@ -91,6 +99,7 @@ impl Sfu {
     pub fn handle_datagram(&mut self, now: Instant, path: Path, datagram: &mut [u8], out: &mut Outbox) {
         // RFC 7983 §7, RFC 5761 §4.
         match datagram {
+            [1, 1, ..] => strangers::handle_answer(self, now, path, datagram),
             [0..=3, ..] => self.handle_stun(now, path, datagram, out),
             [20..=63, ..] => self.handle_dtls(now, path, datagram, out),
             [128..=191, 192..=223, ..] => self.handle_rtcp(now, path, datagram, out),
@@ -130,6 +139,11 @@ impl Sfu {
         self.peers.len()
     }
 
+    /// True if a session's datagrams come on this path.
+    pub fn owns(&self, path: &Path) -> bool {
+        self.by_path.contains_key(path)
+    }
+
     /// An ICE-TCP connection ended.
     pub fn handle_disconnect(&mut self, path: Path) {
         if let Some(peer) = self.by_path.remove(&path).and_then(|key| self.peers.get_mut(key)) {
@@ -138,8 +152,14 @@ impl Sfu {
     }
 
     fn handle_stun(&mut self, now: Instant, path: Path, datagram: &[u8], out: &mut Outbox) {
-        let found = Check::parse(datagram).and_then(|c| self.by_ufrag.get(&c.ours).map(|key| (c, *key)));
-        let Some((mut check, key)) = found else {
+        let Some(mut check) = Check::parse(datagram) else {
+            self.drops.checks += 1;
+            return;
+        };
+        if check.knocks_for().is_some() {
+            return strangers::handle_knock(self, path, &mut check, out);
+        }
+        let Some(key) = self.by_ufrag.get(&check.ours).copied() else {
             self.drops.checks += 1;
             return;
         };
@@ -147,18 +167,23 @@ impl Sfu {
         let restarting = peer.pending.is_some();
         match peer.handle_check(now, path, &mut check, self.config.identity.provider(), out) {
             StunOutcome::Dropped => self.drops.checks += 1,
-            StunOutcome::Known => {}
-            StunOutcome::New { forgotten } => {
-                if let Some(forgotten) = forgotten {
-                    self.by_path.remove(&forgotten);
+            outcome => {
+                if restarting && peer.pending.is_none() {
+                    let current = &peer.credentials.ufrag;
+                    self.by_ufrag.retain(|ufrag, k| *k != key || ufrag == current);
                 }
-                self.by_path.insert(path, key);
+                self.note_path(key, path, outcome);
             }
         }
-        if restarting && peer.pending.is_none() {
-            let current = &peer.credentials.ufrag;
-            self.by_ufrag.retain(|ufrag, k| *k != key || ufrag == current);
+    }
+
+    /// Remembers whose datagrams come on a path.
+    fn note_path(&mut self, key: PeerKey, path: Path, outcome: StunOutcome) {
+        let StunOutcome::New { forgotten } = outcome else { return };
+        if let Some(forgotten) = forgotten {
+            self.by_path.remove(&forgotten);
         }
+        self.by_path.insert(path, key);
     }
 
     fn owner(&mut self, path: &Path) -> Option<PeerKey> {
@@ -196,7 +221,7 @@ impl Sfu {
     }
 
     fn handle_rtp(&mut self, now: Instant, path: Path, datagram: &mut [u8], out: &mut Outbox) {
-        let Some(key) = self.owner(&path) else { return };
+        let Some(key) = self.owner(&path) else { return strangers::handle_media(self, now, path, datagram, false) };
         let Some(peer) = self.peers.get_mut(key) else { return };
         let room = peer.room;
         let Some(packet) = peer.handle_rtp(now, path, datagram) else { return };
@@ -209,7 +234,7 @@ impl Sfu {
     }
 
     fn handle_rtcp(&mut self, now: Instant, path: Path, datagram: &mut [u8], out: &mut Outbox) {
-        let Some(key) = self.owner(&path) else { return };
+        let Some(key) = self.owner(&path) else { return strangers::handle_media(self, now, path, datagram, true) };
         let Some(peer) = self.peers.get_mut(key) else { return };
         let room = peer.room;
         let ntp = self.config.wall.ntp_at(now);
@@ -245,6 +270,7 @@ impl Sfu {
         let Some(peer) = self.peers.get_mut(key) else { return };
         peer.close(now, out);
         let (session, room) = (peer.session, peer.room);
+        peer.take_credentials().for_each(|credentials| self.ended.note(credentials));
         for (path, _) in std::mem::take(&mut peer.paths) {
             self.by_path.remove(&path);
         }

@@ -2,6 +2,7 @@
 
 use std::time::{Duration, Instant};
 
+use rand::Rng;
 use tongke_signaling::command::{Event, LeaveCause, SourceKind};
 
 use super::Sfu;
@@ -16,6 +17,8 @@ const TURN: Duration = Duration::from_millis(10);
 const FEEDBACK: Duration = Duration::from_millis(100);
 /// Layers chosen anew, sources noticed.
 const LOOK: Duration = Duration::from_millis(250);
+/// Signs of life; the page calls a path dead after six without anything.
+const PULSE: Duration = Duration::from_millis(500);
 /// Reports and facts.
 const SECOND: Duration = Duration::from_secs(1);
 
@@ -25,6 +28,7 @@ pub(super) struct Timers {
     turn: Option<Instant>,
     feedback: Option<Instant>,
     look: Option<Instant>,
+    pulse: Option<Instant>,
     second: Option<Instant>,
 }
 
@@ -36,6 +40,7 @@ impl Timers {
                 turn: Some(now + TURN),
                 feedback: Some(now + FEEDBACK),
                 look: Some(now + LOOK),
+                pulse: Some(now + PULSE),
                 second: Some(now + SECOND),
             };
         }
@@ -60,8 +65,10 @@ pub(super) fn handle(sfu: &mut Sfu, now: Instant, out: &mut Outbox) {
     if !due(&mut sfu.timers.turn, TURN, now) {
         return;
     }
+    sfu.strangers_left = super::strangers::A_TURN;
     let feedback = due(&mut sfu.timers.feedback, FEEDBACK, now);
     let look = due(&mut sfu.timers.look, LOOK, now);
+    let pulse = due(&mut sfu.timers.pulse, PULSE, now);
     let second = due(&mut sfu.timers.second, SECOND, now);
     let mut gone: Vec<(PeerKey, LeaveCause)> = Vec::new();
     for (key, peer) in &mut sfu.peers {
@@ -82,8 +89,12 @@ pub(super) fn handle(sfu: &mut Sfu, now: Instant, out: &mut Outbox) {
             peer.pace(now, at, |sent| room.kept(sent), out);
             peer.send_probe(now, at, |sent| room.kept(sent), out);
         }
+        peer.send_check(now, || sfu.rng.random(), sfu.config.identity.provider(), out);
         if feedback {
             peer.send_feedback(out);
+        }
+        if pulse {
+            peer.send_pulse(out);
         }
     }
     for (_, room) in &mut sfu.rooms {

@@ -117,6 +117,13 @@ impl Opener {
     }
 
     pub(super) fn open_rtp(&mut self, packet: &mut [u8], header: &Header, index: u64) -> Result<usize, Refused> {
+        let window = self.unseal_rtp(packet, header, index)?;
+        self.rtp.keep(header.ssrc, window);
+        Ok(packet.len() - TAG)
+    }
+
+    /// Opens a packet and gives the window in which it is noted; it counts as seen only when that is kept.
+    pub(super) fn unseal_rtp(&self, packet: &mut [u8], header: &Header, index: u64) -> Result<Replay, Refused> {
         if packet.len() < header.length + TAG {
             return Err(Refused::Malformed);
         }
@@ -128,11 +135,17 @@ impl Opener {
         let (aad, sealed) = packet.split_at_mut(header.length);
         self.keys.rtp.open_in_place(nonce, Aad::from(&*aad), sealed).map_err(|_| Refused::Forged)?;
         replay.note(index);
-        self.rtp.keep(header.ssrc, replay);
-        Ok(packet.len() - TAG)
+        Ok(replay)
     }
 
     pub(super) fn open_rtcp(&mut self, packet: &mut [u8]) -> Result<usize, Refused> {
+        let (ssrc, window) = self.unseal_rtcp(packet)?;
+        self.rtcp.keep(ssrc, window);
+        Ok(packet.len() - 4 - TAG)
+    }
+
+    /// As `unseal_rtp`; gives the sender's SSRC too.
+    pub(super) fn unseal_rtcp(&self, packet: &mut [u8]) -> Result<(u32, Replay), Refused> {
         let len = packet.len();
         if len < RTCP_HEADER + TAG + 4 {
             return Err(Refused::Malformed);
@@ -156,8 +169,7 @@ impl Opener {
         let sealed = packet.get_mut(RTCP_HEADER..len - 4).ok_or(Refused::Malformed)?;
         self.keys.rtcp.open_in_place(nonce, Aad::from(aad), sealed).map_err(|_| Refused::Forged)?;
         replay.note(u64::from(index));
-        self.rtcp.keep(ssrc, replay);
-        Ok(len - 4 - TAG)
+        Ok((ssrc, replay))
     }
 }
 

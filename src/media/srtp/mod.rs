@@ -125,6 +125,23 @@ impl Opener {
             Self::Sha1(c) => c.open_rtcp(packet),
         }
     }
+
+    /// True if the client made this RTP packet and it was not seen before. It stays unseen (but for SHA1), and its
+    /// bytes are of no more use.
+    pub fn is_authentic_rtp(&mut self, packet: &mut [u8], header: &Header, index: u64) -> bool {
+        match self {
+            Self::Gcm(c) => c.unseal_rtp(packet, header, index).is_ok(),
+            Self::Sha1(c) => c.open_rtp(packet, header, index).is_ok(),
+        }
+    }
+
+    /// The same for RTCP.
+    pub fn is_authentic_rtcp(&mut self, packet: &mut [u8]) -> bool {
+        match self {
+            Self::Gcm(c) => c.unseal_rtcp(packet).is_ok(),
+            Self::Sha1(c) => c.open_rtcp(packet).is_ok(),
+        }
+    }
 }
 
 impl Sealer {

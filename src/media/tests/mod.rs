@@ -2,4 +2,5 @@
 
 mod behaviour;
 mod lines;
+mod rebinding;
 mod world;

@@ -58,6 +58,8 @@ pub(super) struct World {
     pub(super) recorded: usize,
     /// Everything the server sent, lost or not.
     pub(super) sent: Vec<Vec<u8>>,
+    /// What the server sent to ports at which no client is.
+    pub(super) astray: Vec<(u16, Vec<u8>)>,
     identity: ClientIdentity,
     wire: BTreeMap<(Instant, u64), Bound>,
     order: u64,
@@ -128,6 +130,7 @@ impl World {
             lossy: BTreeMap::new(),
             recorded: 0,
             sent: Vec::new(),
+            astray: Vec::new(),
             identity: ClientIdentity::generate(profile, provider()).expect("identity"),
             wire: BTreeMap::new(),
             order: 0,
@@ -178,6 +181,12 @@ impl World {
 
     pub(super) fn take(&mut self, port: u16) -> Vec<ClientEvent> {
         std::mem::take(&mut self.client(port).events)
+    }
+
+    /// A datagram comes to the server from this port, whoever is there.
+    pub(super) fn inject(&mut self, port: u16, datagram: &[u8]) {
+        let path = Path { local: Local::Udp, remote: Self::address(port) };
+        self.sfu.handle_datagram(self.now, path, &mut datagram.to_vec(), &mut self.out);
     }
 
     fn address(port: u16) -> SocketAddr {
@@ -248,8 +257,9 @@ impl World {
                     }
                     Bound::Client(to, mut d) => {
                         let now = self.now;
-                        if let Some(c) = self.clients.get_mut(&to.port()) {
-                            c.handle_datagram(now, &mut d);
+                        match self.clients.get_mut(&to.port()) {
+                            Some(c) => c.handle_datagram(now, &mut d),
+                            None => self.astray.push((to.port(), d)),
                         }
                     }
                 }

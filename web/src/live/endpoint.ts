@@ -12,8 +12,13 @@ export interface Answer {
 }
 
 export interface Endpoint {
-  offer(sdp: string): Promise<Answer>;
-  restart(location: string, etag: string | null, fragment: string): Promise<{ etag: string | null; fragment: string }>;
+  offer(sdp: string, signal?: AbortSignal): Promise<Answer>;
+  restart(
+    location: string,
+    etag: string | null,
+    fragment: string,
+    signal?: AbortSignal,
+  ): Promise<{ etag: string | null; fragment: string }>;
   leave(location: string): Promise<void>;
 }
 
@@ -24,12 +29,12 @@ export function sessionEndpoint(lesson: string, bearer: string | null): Endpoint
   const authorization: Record<string, string> = bearer === null ? {} : { authorization: `Bearer ${bearer}` };
   authorization['tongke-page'] = PAGE;
   return {
-    async offer(sdp) {
+    async offer(sdp, signal) {
       const response = await send(`/api/lessons/${encodeURIComponent(lesson)}/sessions`, {
         method: 'POST',
         headers: { ...authorization, 'content-type': 'application/sdp' },
         body: sdp,
-        signal: AbortSignal.timeout(TIMEOUT_MS),
+        signal: within(signal),
       });
       const location = response.headers.get('location');
       if (location === null) throw new Failure(response.status, 'bad_answer');
@@ -40,7 +45,7 @@ export function sessionEndpoint(lesson: string, bearer: string | null): Endpoint
         slots: slotsHeader(response.headers.get('tongke-slots')),
       };
     },
-    async restart(location, etag, fragment) {
+    async restart(location, etag, fragment, signal) {
       const response = await send(location, {
         method: 'PATCH',
         headers: {
@@ -49,7 +54,7 @@ export function sessionEndpoint(lesson: string, bearer: string | null): Endpoint
           ...(etag === null ? {} : { 'if-match': etag }),
         },
         body: fragment,
-        signal: AbortSignal.timeout(TIMEOUT_MS),
+        signal: within(signal),
       });
       return { etag: response.headers.get('etag') ?? etag, fragment: await response.text() };
     },
@@ -57,6 +62,11 @@ export function sessionEndpoint(lesson: string, bearer: string | null): Endpoint
       await send(location, { method: 'DELETE', headers: authorization, keepalive: true });
     },
   };
+}
+
+function within(signal: AbortSignal | undefined): AbortSignal {
+  const timeout = AbortSignal.timeout(TIMEOUT_MS);
+  return signal === undefined ? timeout : AbortSignal.any([signal, timeout]);
 }
 
 function slotsHeader(text: string | null): Record<string, string> {

@@ -3,12 +3,13 @@
 
 import type { Capabilities, SourceKind } from '../api/types';
 import type { Failure } from '../api/http';
+import { Door } from './door';
 import { sessionEndpoint } from './endpoint';
 import { LessonStore } from './lesson.svelte';
 import { LINES, type SeatRole, type SlotName } from './lines';
 import { PAGE } from './page';
 import { LiveSession, type Phase } from './session';
-import { eventsUrl, EventStream, serverReachable, type Link } from './stream';
+import { eventsUrl, EventStream, type Link } from './stream';
 import { time } from './time.svelte';
 
 const HEALTH_MS = 5_000;
@@ -32,12 +33,14 @@ export class LiveRoom {
   private sessionLesson: string | null = null;
   private role: SeatRole | null = null;
   private readonly stream: EventStream;
+  private readonly door = new Door();
   private readonly sources = new Map<SourceKind, MediaStreamTrack | null>();
   private music = false;
   /** which process of the server we last spoke with */
   private epoch: number | null = null;
   private readonly health: ReturnType<typeof setInterval>;
   private readonly networkBack = () => {
+    this.door.hurry();
     this.stream.hurry();
     this.session?.hurry();
   };
@@ -45,7 +48,7 @@ export class LiveRoom {
   constructor(private readonly parts: RoomParts) {
     this.stream = new EventStream({
       url: eventsUrl(),
-      reachable: serverReachable,
+      door: this.door,
       hello: () => ({
         kind: 'hello',
         ...(parts.secret === null ? {} : { secret: parts.secret }),
@@ -90,11 +93,16 @@ export class LiveRoom {
     const session = new LiveSession({
       endpoint: sessionEndpoint(lesson, this.parts.secret),
       role,
+      door: this.door,
       events: {
         phase: (phase) => {
           if (this.session !== session) return;
           this.phase = phase;
-          if (phase === 'live') this.refusal = null;
+          if (phase === 'live') {
+            this.refusal = null;
+            // What the events of a dead line say comes late or never.
+            if (this.lostSince !== null) this.stream.doubt(time.clock.now() - this.lostSince);
+          }
           this.judge();
         },
         arriving: (tracks) => {

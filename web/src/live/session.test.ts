@@ -1,5 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { Failure } from '../api/http';
+import { Door } from './door';
 import type { Endpoint } from './endpoint';
 import { LiveSession, type Phase } from './session';
 
@@ -50,15 +51,23 @@ class FakePeer extends EventTarget {
 
 const newest = () => FakePeer.all.at(-1) as FakePeer;
 
+const never = new Promise<never>(() => undefined);
+
 class FakeEndpoint implements Endpoint {
   offers = 0;
   restarts = 0;
   left: string[] = [];
   offerFails: Failure[] = [];
   restartFails: Failure[] = [];
+  /** while cut, what is sent is lost for good, as in a connection that died */
+  cut = false;
+  /** a session that was silent for half a minute is gone */
+  gone = false;
   private made = 0;
   async offer() {
     this.offers += 1;
+    if (this.cut) await never;
+    this.gone = false;
     const failure = this.offerFails.shift();
     if (failure) throw failure;
     this.made += 1;
@@ -66,6 +75,8 @@ class FakeEndpoint implements Endpoint {
   }
   async restart() {
     this.restarts += 1;
+    if (this.cut) await never;
+    if (this.gone) throw new Failure(404, 'unknown');
     const failure = this.restartFails.shift();
     if (failure) throw failure;
     return { etag: '"2"', fragment: 'a=ice-ufrag:c\r\na=ice-pwd:d\r\n' };
@@ -203,6 +214,62 @@ describe('a live session', () => {
     await session.stop();
     session.renew();
     await pass(1_000);
+    expect(endpoint.offers).toBe(1);
+  });
+
+  it.each([3, 10, 25, 60, 900])('is back within two seconds of its line, which was away for %i s', async (seconds) => {
+    const door = new Door({
+      knock: (signal) =>
+        endpoint.cut
+          ? new Promise((resolve) => {
+              // The signal's own timer is a real one.
+              setTimeout(() => resolve(false), 3_000);
+              signal.addEventListener('abort', () => resolve(false));
+            })
+          : Promise.resolve(true),
+      now: () => Date.now(),
+      random: () => 1,
+    });
+    await session.stop();
+    session = new LiveSession({
+      endpoint,
+      role: 'terminal',
+      door,
+      events: { phase: (phase) => phases.push(phase), arriving: () => undefined },
+      createPeer: () => new FakePeer() as unknown as RTCPeerConnection,
+      now: () => Date.now(),
+      random: () => 1,
+    });
+    await live();
+    endpoint.cut = true;
+    await pass(seconds * 1_000);
+    endpoint.cut = false;
+    endpoint.gone = seconds > 30;
+    const healed = Date.now();
+    const isBack = () => (endpoint.gone || seconds > 30 ? endpoint.offers > 1 && session.phase === 'connecting' : session.phase === 'restarting' && endpoint.restarts > 1);
+    for (let i = 0; i < 100 && !isBack(); i++) await pass(50);
+    expect(isBack()).toBe(true);
+    expect(Date.now() - healed).toBeLessThanOrEqual(1_700);
+    expect(FakePeer.all.length).toBeLessThanOrEqual(3);
+  });
+
+  it('restarts at the first empty sample after the browser says that the network is back', async () => {
+    await live();
+    await pass(100);
+    session.hurry();
+    await pass(600);
+    expect(endpoint.restarts).toBe(1);
+  });
+
+  it('says that all is well when the old path comes back before the restart is answered', async () => {
+    await live();
+    endpoint.cut = true;
+    await pass(1_600);
+    expect(session.phase).toBe('restarting');
+    await flow(1_000);
+    expect(session.phase).toBe('live');
+    await pass(1_600);
+    expect(session.phase).toBe('restarting');
     expect(endpoint.offers).toBe(1);
   });
 

@@ -6,11 +6,14 @@
 import { Failure } from '../api/http';
 import type { SourceKind } from '../api/types';
 import { Backoff } from './backoff';
-import type { Endpoint } from './endpoint';
+import { Door } from './door';
+import type { Answer, Endpoint } from './endpoint';
+import { Insist } from './insist';
 import type { SeatRole, SlotName } from './lines';
 import { Peer, type PeerWishes } from './peer';
 import { Redundancy } from './redundancy';
 import { sumOf, type Sums } from './stats';
+import { every } from './ticker';
 import { Watchdog } from './watchdog';
 
 export type Phase = 'idle' | 'joining' | 'connecting' | 'live' | 'restarting' | 'waiting' | 'ended';
@@ -28,6 +31,8 @@ export interface SessionParts {
   endpoint: Endpoint;
   role: SeatRole;
   events: SessionEvents;
+  /** tells when the server can be reached again; one for all of a page */
+  door?: Door;
   createPeer?: (configuration: RTCConfiguration) => RTCPeerConnection;
   now?: () => number;
   random?: () => number;
@@ -37,7 +42,7 @@ const WATCH_MS = 500;
 /** ICE, DTLS and the answer's way back; the server frees an unconnected session after 10 s. */
 const CONNECT_MS = 8_000;
 /** A restart that brings no packet within this time is followed by a new offer. */
-const RESTART_MS = 4_000;
+const RESTART_MS = 3_000;
 
 export class LiveSession {
   phase: Phase = 'idle';
@@ -52,13 +57,16 @@ export class LiveSession {
   /** every new offer or stop makes older asynchronous work void */
   private turn = 0;
   private deadline = Infinity;
-  private timer: ReturnType<typeof setInterval> | null = null;
+  /** ends the looks at the path */
+  private unwatch: (() => void) | null = null;
   private retry: ReturnType<typeof setTimeout> | null = null;
   private readonly tracks = new Map<SourceKind, MediaStreamTrack | null>();
   private readonly limits = new Map<SourceKind, (rid: string | undefined, index: number) => boolean>();
   private music = false;
   private readonly redundancy = new Redundancy();
-  private wake: (() => void) | null = null;
+  /** a restart is on its way to the server */
+  private mending = false;
+  private readonly insist: Insist;
   private readonly watchdog = new Watchdog();
   private readonly backoff: Backoff;
   private readonly now: () => number;
@@ -68,11 +76,12 @@ export class LiveSession {
   constructor(private readonly parts: SessionParts) {
     this.now = parts.now ?? (() => performance.now());
     this.backoff = new Backoff(this.now, parts.random);
+    this.insist = new Insist({ door: parts.door ?? new Door(), now: this.now, random: parts.random });
   }
 
   start(): void {
     if (this.phase !== 'idle') return;
-    this.timer = setInterval(() => void this.watch(), WATCH_MS);
+    this.unwatch = every(WATCH_MS, () => void this.watch());
     void this.join();
   }
 
@@ -80,7 +89,8 @@ export class LiveSession {
   async stop(gone = false): Promise<void> {
     if (this.phase === 'ended') return;
     this.turn += 1;
-    if (this.timer !== null) clearInterval(this.timer);
+    this.insist.callOff();
+    this.unwatch?.();
     if (this.retry !== null) clearTimeout(this.retry);
     const location = this.location;
     this.location = null;
@@ -117,10 +127,13 @@ export class LiveSession {
     return { music: this.music, redundancy: this.redundancy.wanted };
   }
 
-  /** Something outside says the path may be broken (network changed, event stream back): look now. */
+  /** Something outside says that the network changed or is back (`online`, event stream open): look now. */
   hurry(): void {
     if (this.phase === 'waiting') void this.join();
-    this.wake?.();
+    else if (this.phase === 'live') {
+      this.watchdog.hint(this.now());
+      void this.watch();
+    } else this.insist.hurry();
   }
 
   /** The server is known to have lost the session: offer anew at once. An offer on its way finds that out itself. */
@@ -138,6 +151,7 @@ export class LiveSession {
     if (this.retry !== null) clearTimeout(this.retry);
     this.move('joining');
     this.deadline = Infinity;
+    this.mending = false;
     this.sums = null;
     // Keep the newest connection that ever showed something, drop one that never did.
     if (this.fading !== null) this.peer?.close();
@@ -153,12 +167,9 @@ export class LiveSession {
     peer.connection.addEventListener('connectionstatechange', () => this.connectionMoved(turn, peer));
     try {
       for (const [kind, track] of this.tracks) await peer.put(kind, track);
-      const answer = await this.parts.endpoint.offer(await peer.offer());
-      if (turn !== this.turn) {
-        // Stopped meanwhile: the server must not keep a session that nobody sits in.
-        if (this.location === null) void this.parts.endpoint.leave(answer.location).catch(() => undefined);
-        return;
-      }
+      const offer = await peer.offer();
+      const answer = await this.insist.run((signal) => this.ask(turn, offer, signal));
+      if (turn !== this.turn) return;
       this.location = answer.location;
       this.etag = answer.etag;
       this.joinedAt = this.now();
@@ -171,6 +182,15 @@ export class LiveSession {
     } catch (error) {
       if (turn === this.turn) this.failed(error);
     }
+  }
+
+  private async ask(turn: number, offer: string, signal: AbortSignal): Promise<Answer> {
+    const answer = await this.parts.endpoint.offer(offer, signal);
+    // Stopped meanwhile: the server must not keep a session that nobody sits in.
+    if (turn !== this.turn && this.location === null) {
+      void this.parts.endpoint.leave(answer.location).catch(() => undefined);
+    }
+    return answer;
   }
 
   private failed(error: unknown): void {
@@ -211,27 +231,20 @@ export class LiveSession {
     if (peer === null || location === null) return;
     this.move('restarting');
     this.deadline = Infinity;
+    this.mending = true;
     try {
       await this.inTurn(async () => {
         const fragment = await peer.restart();
         // The offer stands until the server has answered it, however long the network is away.
-        for (;;) {
-          try {
-            const reply = await this.parts.endpoint.restart(location, this.etag, fragment);
-            if (turn !== this.turn) return;
-            this.etag = reply.etag;
-            await peer.restarted(reply.fragment);
-            break;
-          } catch (error) {
-            if (turn !== this.turn) return;
-            if (!(error instanceof Failure) || !error.unreachable) throw error;
-            await this.nap(this.backoff.next());
-            if (turn !== this.turn) return;
-          }
-        }
+        const reply = await this.insist.run((signal) =>
+          this.parts.endpoint.restart(location, this.etag, fragment, signal));
+        if (turn !== this.turn) return;
+        this.etag = reply.etag;
+        await peer.restarted(reply.fragment);
       });
       if (turn !== this.turn) return;
-      this.deadline = this.now() + RESTART_MS;
+      this.mending = false;
+      if (this.phase === 'restarting') this.deadline = this.now() + RESTART_MS;
     } catch {
       // Unknown session, another ETag, or an engine that refuses: start anew.
       if (turn === this.turn) void this.join();
@@ -249,28 +262,17 @@ export class LiveSession {
     const silence = this.watchdog.feed(now, sums);
     const { wanted } = this.redundancy;
     if (this.redundancy.feed(now, sums.soundLossUp, sums.takesUp) !== wanted) this.wish();
-    if (this.phase === 'restarting') {
-      if (before !== null && sums.bytes > before.bytes && this.deadline !== Infinity) {
-        this.deadline = Infinity;
-        this.backoff.reset();
-        this.move('live');
-      }
+    if (this.phase === 'restarting' && before !== null && sums.bytes > before.bytes) {
+      // Also when the restart is still on its way: the old path may have come back by itself.
+      this.deadline = Infinity;
+      this.backoff.reset();
+      this.move('live');
     } else if (this.phase === 'live' && silence > 0) {
-      await this.restart();
+      if (this.mending) this.move('restarting');
+      else await this.restart();
       return;
     }
     if (now > this.deadline) void this.join();
-  }
-
-  /** Sleeps, unless something says that it is worth trying now. */
-  private nap(ms: number): Promise<void> {
-    return new Promise((resolve) => {
-      const timer = setTimeout(resolve, ms);
-      this.wake = () => {
-        clearTimeout(timer);
-        resolve();
-      };
-    });
   }
 
   private inTurn<T>(step: () => Promise<T>): Promise<T> {

@@ -1,5 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import type { ServerMessage } from '../api/types';
+import { Door } from './door';
 import { EventStream, type Link } from './stream';
 
 class FakeSocket {
@@ -99,7 +100,7 @@ describe('the event stream', () => {
       hello: () => ({ kind: 'hello' }),
       message: () => undefined,
       link: () => undefined,
-      reachable: async () => there,
+      door: new Door({ knock: async () => there, now: () => Date.now(), random: () => 1 }),
       createSocket: () => new FakeSocket() as unknown as WebSocket,
       now: () => Date.now(),
       random: () => 1,
@@ -109,8 +110,20 @@ describe('the event stream', () => {
     await vi.advanceTimersByTimeAsync(10_000);
     expect(FakeSocket.all).toHaveLength(before);
     there = true;
-    await vi.advanceTimersByTimeAsync(600);
+    await vi.advanceTimersByTimeAsync(1_500);
     expect(FakeSocket.all).toHaveLength(before + 1);
+  });
+
+  it('takes a new socket when the line was away and the old one is quiet since', async () => {
+    newest().onopen?.();
+    await vi.advanceTimersByTimeAsync(4_000);
+    newest().say({ n: 1, kind: 'wall' });
+    await vi.advanceTimersByTimeAsync(1_000);
+    stream.doubt(3_000);
+    expect(FakeSocket.all).toHaveLength(1);
+    await vi.advanceTimersByTimeAsync(3_000);
+    stream.doubt(3_000);
+    expect(FakeSocket.all).toHaveLength(2);
   });
 
   it('stays quiet once ended', () => {

@@ -1,8 +1,8 @@
 //! The event stream: one WebSocket, opened again for ever, each time saying who we are and what we saw last.
 
-import { Failure, send } from '../api/http';
 import type { Hello, PageMessage, ServerMessage } from '../api/types';
 import { Backoff } from './backoff';
+import type { Door } from './door';
 
 export type Link = 'connecting' | 'open' | 'lost' | 'ended';
 
@@ -13,8 +13,8 @@ export interface StreamParts {
   link(link: Link): void;
   /** the socket was refused or closed with a code that another try will not mend */
   refused?(code: number): void;
-  /** Asked before each reconnect. Browsers slow down pages whose sockets fail often; plain requests they do not. */
-  reachable?: () => Promise<boolean>;
+  /** Opened before each reconnect. Browsers slow down pages whose sockets fail often; plain requests they do not. */
+  door?: Door;
   createSocket?: (url: string) => WebSocket;
   now?: () => number;
   random?: () => number;
@@ -34,7 +34,8 @@ export class EventStream {
   private heardAt = 0;
   private opened = false;
   private ended = false;
-  private retry: ReturnType<typeof setTimeout> | null = null;
+  /** ends the wait for the next try */
+  private retry: (() => void) | null = null;
   private readonly check: ReturnType<typeof setInterval>;
   private readonly backoff: Backoff;
   private readonly now: () => number;
@@ -57,17 +58,26 @@ export class EventStream {
     if (this.retry !== null) this.open();
   }
 
+  /** The line was away: a socket that has been quiet since repeats what was lost ever more rarely; take a new one. */
+  doubt(sinceMs: number): void {
+    const { socket } = this;
+    if (socket === null || !this.opened || this.now() - this.heardAt < sinceMs) return;
+    this.closed(0);
+    socket.close();
+    this.hurry();
+  }
+
   end(): void {
     this.ended = true;
     clearInterval(this.check);
-    if (this.retry !== null) clearTimeout(this.retry);
+    this.retry?.();
     this.socket?.close();
     this.socket = null;
     this.parts.link('ended');
   }
 
   private open(): void {
-    if (this.retry !== null) clearTimeout(this.retry);
+    this.retry?.();
     this.retry = null;
     if (this.ended) return;
     this.opened = false;
@@ -111,16 +121,14 @@ export class EventStream {
   }
 
   private wait(): void {
-    this.retry = setTimeout(() => void this.knock(), this.backoff.next());
-  }
-
-  private async knock(): Promise<void> {
-    const { retry } = this;
-    const there = (await this.parts.reachable?.()) ?? true;
-    // Hurried or ended meanwhile.
-    if (this.ended || retry !== this.retry) return;
-    if (there) this.open();
-    else this.wait();
+    const { door } = this.parts;
+    const pause = this.backoff.next();
+    const from = this.now() + pause;
+    if (door !== undefined) this.retry = door.watch(() => this.now() >= from && this.open());
+    else {
+      const timer = setTimeout(() => this.open(), pause);
+      this.retry = () => clearTimeout(timer);
+    }
   }
 
   private look(): void {
@@ -139,19 +147,6 @@ function parse(data: unknown): ServerMessage | null {
     return typeof value === 'object' && value !== null && 'kind' in value ? (value as ServerMessage) : null;
   } catch {
     return null;
-  }
-}
-
-/** A knock that is not answered by then will be repeated. */
-const KNOCK_MS = 3_000;
-
-export async function serverReachable(): Promise<boolean> {
-  try {
-    await send('/api/clock', { method: 'GET', signal: AbortSignal.timeout(KNOCK_MS) });
-    return true;
-  } catch (error) {
-    // Any answer is an answer, unless a relay says that the server is away.
-    return error instanceof Failure && !error.unreachable;
   }
 }
 

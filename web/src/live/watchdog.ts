@@ -9,32 +9,49 @@ export interface Pulse {
 }
 
 /** With media flowing, packets come every 20 ms; this long without any is a dead path, not jitter. */
-export const FLOW_SILENCE_MS = 1_500;
-/** With nothing to receive, only checks are answered; browsers send them every few seconds. */
-export const IDLE_SILENCE_MS = 7_000;
-/** Flow means: bytes arrived in at least this many of the last samples. */
+export const FLOW_SILENCE_MS = 950;
+/** With nothing to receive, the server still reports twice a second; a few of these may be lost. */
+export const IDLE_SILENCE_MS = 3_000;
+/** After a hint that the network changed, one empty sample is enough. */
+export const HINTED_SILENCE_MS = 400;
+/** So long a hint counts. */
+const HINT_MS = 3_000;
+/** Flow means: so many of the last samples brought more than reports. */
 const FLOW_SAMPLES = 4;
+/** More than the reports of one sample, less than its sound or its feedback. */
+const FLOW_BYTES = 100;
 
 export class Watchdog {
   private last: Pulse | null = null;
   private aliveAt = 0;
   private flowing = 0;
+  private hintedUntil = -Infinity;
 
   /** Feeds one sample; tells how long the path has been silent beyond what is normal, or 0. */
   feed(now: number, pulse: Pulse): number {
     const last = this.last;
     this.last = pulse;
-    if (last === null || pulse.bytes !== last.bytes || pulse.responses !== last.responses) this.aliveAt = now;
-    if (last !== null && pulse.bytes !== last.bytes) this.flowing = Math.min(this.flowing + 1, FLOW_SAMPLES);
+    const bytes = last === null ? 0 : pulse.bytes - last.bytes;
+    if (last === null || bytes !== 0 || pulse.responses !== last.responses) this.aliveAt = now;
+    if (bytes > FLOW_BYTES) this.flowing = Math.min(this.flowing + 1, FLOW_SAMPLES);
+    // Flow that ended while reports still come is a publisher that left, not a dead path.
+    else if (this.aliveAt === now) this.flowing = 0;
     const silence = now - this.aliveAt;
-    const allowed = this.flowing >= FLOW_SAMPLES ? FLOW_SILENCE_MS : IDLE_SILENCE_MS;
-    // Flow that ended while checks are still answered is a publisher that left, not a dead path.
-    if (silence === 0 && last !== null && pulse.bytes === last.bytes) this.flowing = 0;
-    return silence >= allowed ? silence : 0;
+    return silence >= this.allowed(now) ? silence : 0;
+  }
+
+  /** Something outside says that the network may have changed. */
+  hint(now: number): void {
+    this.hintedUntil = now + HINT_MS;
   }
 
   reset(): void {
     this.last = null;
     this.flowing = 0;
+  }
+
+  private allowed(now: number): number {
+    if (this.flowing < FLOW_SAMPLES) return IDLE_SILENCE_MS;
+    return now < this.hintedUntil ? HINTED_SILENCE_MS : FLOW_SILENCE_MS;
   }
 }
