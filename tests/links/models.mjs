@@ -162,6 +162,8 @@ export class Model {
     this.own = new Bottleneck();
     this.isInBurst = false;
     this.last_ms = -Infinity;
+    /** Packets that came so far. */
+    this.count = 0;
     this.set(spec);
   }
 
@@ -181,6 +183,7 @@ export class Model {
   fate(now_ms, payload_bytes) {
     const draws = { loss: this.random(), burst: this.random(), jitter: this.random(), reorder: this.random() };
     this.since_ms ??= now_ms;
+    this.count += 1;
     const burstLost = this.burst(draws.burst);
     if (this.isDark(now_ms) || draws.loss < (this.spec.loss ?? 0) || burstLost) return null;
     const leaves_ms = this.bottleneck.pass(now_ms, payload_bytes + HEADERS_BYTES);
