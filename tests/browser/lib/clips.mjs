@@ -5,7 +5,7 @@ import { blocks } from './counter.mjs';
 import { CLIPS_DIR } from './places.mjs';
 
 const WIDTH = 640;
-const HEIGHT = 360;
+export const HEIGHT = 360;
 export const FPS = 15;
 
 /**
