@@ -1,4 +1,5 @@
 // Plays one scenario with one seed: a lesson of its own, from the opening of the pages to the last look.
+import { LARGE } from '../browser/lib/clips.mjs';
 import { PLACES, ROOMS, holdLesson, showsSlides, showsTeacher } from '../browser/lib/lesson.mjs';
 import { makeLine } from '../browser/lib/relay.mjs';
 import { until } from '../browser/lib/wait.mjs';
@@ -65,7 +66,7 @@ export async function play(scenario, { seed, seconds: wanted, calm_s }) {
   const scene = { after: (end) => ends.push(end), passed: undefined };
   try {
     const school = await holdLesson(scene, `links-${scenario.name}`, {
-      lines, rooms: scenario.rooms, startsIn_s: 0, minutes: Math.ceil((BEFORE_S + calm_s + seconds) / 60), init: [RECORD],
+      lines, rooms: scenario.rooms, startsIn_s: 0, minutes: Math.ceil((BEFORE_S + calm_s + seconds) / 60), camera: LARGE, init: [RECORD],
     });
     const { displays } = school;
     await begin(scenario, school);

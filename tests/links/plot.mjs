@@ -1,6 +1,6 @@
 // A run as a picture: frames, made-up voice, bit rate and size of the picture over time. SVG by hand, one panel
 // each, readable on light and dark pages.
-import { FPS } from '../browser/lib/clips.mjs';
+import { FPS, LARGE } from '../browser/lib/clips.mjs';
 import { between, concealedShare, fpsShare, received_bps, tallest } from './figures.mjs';
 
 const WIDTH = 720;
@@ -16,7 +16,7 @@ const PANELS = [
   { title: 'frames/s', of: (points) => fpsShare(points) * FPS, least: FPS },
   { title: 'voice made up, %', of: (points) => 100 * concealedShare(points), least: 5 },
   { title: 'received, kbit/s', of: (points) => received_bps(points) / 1000, least: 100 },
-  { title: 'picture’s height', of: (points) => tallest(points) || NaN, least: 360 },
+  { title: 'picture’s height', of: (points) => tallest(points) || NaN, least: LARGE.height },
 ];
 
 const STYLE = `

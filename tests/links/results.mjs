@@ -60,8 +60,8 @@ function table(results) {
     '',
     'A teacher’s console and displays in Chromium and the release build, each display behind a relay with a seeded model',
     'of its line (`models.mjs`). Measured at the display twice a second with `getStats`; gaps by the frame counters in the',
-    'picture. Everything runs on one machine, so its own load is in the figures: `clean` tells how much. The cameras of the',
-    'test give 15 frames a second at 640 × 360, so limits of frames are shares of that. HTTP and ICE-TCP are not shaped.',
+    'picture. Everything runs on one machine, so its own load is in the figures: `clean` tells how much. The teacher’s',
+    'camera gives 15 frames a second at 960 × 540, so limits of frames are shares of that. HTTP and ICE-TCP are not shaped.',
     '',
     'Whole: `node tests/links/run.mjs`; one scenario: `--only NAME`; the long ones too: `--long`; a quick look that writes',
     'nothing: `--quick`. Where one page of several is meant it is the worst. Median and worst are over the seeds; the',
@@ -84,7 +84,7 @@ function table(results) {
       lines.push(`| ${[head, ...cells].join(' | ')} |`);
     });
   }
-  lines.splice(10, 0, `${counts.held} goals held, ${counts.short} short.`, '');
+  lines.splice(11, 0, `${counts.held} goals held, ${counts.short} short.`, '');
   return `${lines.join('\n')}\n`;
 }
 

@@ -4,7 +4,7 @@
 // comes; `steps(seconds)` are [second, words, action] after the calm, with action({ lines, displays }). Each goal has a
 // figure of the run (figures.mjs); `most` or `least` is its limit. Limits of frames are shares of what the camera
 // gives, which in these tests is 15 a second: 25 of 30 are 83 %.
-import { HEIGHT } from '../browser/lib/clips.mjs';
+import { LARGE } from '../browser/lib/clips.mjs';
 import {
   between, changesOfSize, concealedShare, first_s, fpsShare, freezes, gap_s, next_s, queue_ms, received_bps, reconnects, settled_s, tall_s, tallest,
 } from './figures.mjs';
@@ -146,7 +146,7 @@ const start = {
     { what: 'first picture after', unit: 's', most: 2, figure: worst((run, who) => first_s(run.pages[who].points, run.pages[who].opened_ms), Math.max) },
     {
       what: 'full size and motion after', unit: 's', most: 5,
-      figure: worst((run, who) => tall_s(run.pages[who].points, run.pages[who].opened_ms, HEIGHT), Math.max),
+      figure: worst((run, who) => tall_s(run.pages[who].points, run.pages[who].opened_ms, LARGE.height), Math.max),
     },
     concealed(1),
   ],

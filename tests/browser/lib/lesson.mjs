@@ -21,8 +21,8 @@ export const PLACES = { teacher: TEACHER_VIDEO, screen: SCREEN, stage: STAGE_VID
 export const hears = (peaks, hz) => peaks.some((peak) => Math.abs(peak.hz - hz) <= 12 && peak.db > -50);
 
 /** Signs the demo's teacher in and opens the teacher's page with slides ready to be shared. */
-async function openTeacher(demo, slides, line, init) {
-  const seat = await chromiumSeat('teacher', { shares: true, init: [KEEP_OWN, ...init] });
+async function openTeacher(demo, slides, { line, camera, init }) {
+  const seat = await chromiumSeat('teacher', { shares: true, camera, init: [KEEP_OWN, ...init] });
   const base_url = await led(line, seat, demo.said.base_url);
   const slidesPage = await seat.context.newPage();
   await slidesPage.goto(slides.url);
@@ -66,10 +66,10 @@ async function openDisplay(demo, index, engine, line, init) {
  * Starts the demo, sits everybody down and gives
  * `{ demo, teacher, displays, line, api, lesson(), close() }`. `engines` says which browser each
  * room uses; the line that can be cut is room 1's. Only the first `rooms` open their display. `lines` are
- * the lines of those who have one, by who they are; `init` are scripts that run in every page before its own.
+ * the lines of those who have one, by who they are; `camera` is the size of the teacher's; `init` are scripts that run in every page before its own.
  */
 export async function holdLesson(t, name, {
-  engines = [], minutes = 2, startsIn_s = 40, withTeacher = true, rooms = 3, lines = { [ROOMS[0]]: makeLine() }, init = [],
+  engines = [], minutes = 2, startsIn_s = 40, withTeacher = true, rooms = 3, lines = { [ROOMS[0]]: makeLine() }, camera, init = [],
 } = {}) {
   const open = [];
   const ends = [];
@@ -97,7 +97,7 @@ export async function holdLesson(t, name, {
   }
   let teacher = null;
   if (withTeacher) {
-    teacher = await openTeacher(demo, slides, lines.teacher, init);
+    teacher = await openTeacher(demo, slides, { line: lines.teacher, camera, init });
     open.push(teacher);
   }
   const api = await demo.signIn(demo.said.teacher);
