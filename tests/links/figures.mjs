@@ -1,7 +1,7 @@
 // Figures out of what was noted: pure functions of a run.
 //
 // A run is `{ begun_ms, ended_ms, calm_ms, far: [who], pages: { who: { points, seen_ms, opened_ms } },
-// queues: { who: [{ at_ms, worst_ms }] }, marks: [{ at_ms, label }] }`; `points` are those of watch.mjs, `seen_ms` the times of new pictures. The line is left
+// teacher: { points }, queues: { who: [{ at_ms, worst_ms }] }, marks: [{ at_ms, label }] }`; `points` are those of watch.mjs, `seen_ms` the times of new pictures. The line is left
 // alone for `calm_ms` before `begun_ms`. A figure that cannot be had is NaN, what never came is Infinity.
 import { FPS } from '../browser/lib/clips.mjs';
 
@@ -34,6 +34,9 @@ export const reconnects = (points) =>
     ? NaN
     : points.at(-1).connections - points[0].connections + points.at(-1).restarts - points[0].restarts;
 
+/** The share of the time in which a page's machine was too slow for what it sends. */
+export const slowShare = (points) => points.filter(({ isSlow }) => isSlow).length / points.length;
+
 /** Freezes as the browser counts them. */
 export const freezes = (points) => sum(points, TEACHER, 'freezes');
 
@@ -47,11 +50,11 @@ export const tallest = (points) => Math.max(0, ...heights(points).map(({ height 
 export const changesOfSize = (points) =>
   heights(points).filter(({ height }, i, all) => i > 0 && height !== all[i - 1].height).length;
 
-/** Seconds until the size of the picture no longer changed. */
-export function settled_s(points, from_ms) {
-  const all = heights(points);
-  const last = all.findLastIndex(({ height }, i) => i > 0 && height !== all[i - 1].height);
-  return last < 0 ? 0 : (all[last].at_ms - from_ms) / 1000;
+/** Seconds for which there still were pictures of this height; Infinity if there are at the end, within two points. */
+export function stayed_s(points, from_ms, height) {
+  const last = points.findLastIndex(({ slots }) => (slots[TEACHER]?.height ?? 0) >= height);
+  if (last < 0) return 0;
+  return last >= points.length - 2 ? Infinity : (points[last].at_ms - from_ms) / 1000;
 }
 
 /** Seconds until the picture had this height and moved as the camera does, over two points. */

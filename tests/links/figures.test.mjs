@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import {
-  between, changesOfSize, concealedShare, first_s, fpsShare, gap_s, next_s, queue_ms, received_bps, reconnects, settled_s, tall_s,
+  between, changesOfSize, concealedShare, first_s, fpsShare, gap_s, next_s, queue_ms, received_bps, reconnects, slowShare, stayed_s, tall_s,
 } from './figures.mjs';
 import { pathOf, plot, roundUp } from './plot.mjs';
 import { judge, rowsOf } from './results.mjs';
@@ -29,7 +29,6 @@ test('a calm lesson', () => {
   assert.equal(received_bps(all), 840_000);
   assert.equal(reconnects(all), 0);
   assert.equal(changesOfSize(all), 0);
-  assert.equal(settled_s(all, 0), 0);
   assert.equal(first_s(all, 0), 0.5);
 });
 
@@ -44,9 +43,15 @@ test('shares are of a span of time', () => {
 test('a fall and the way back', () => {
   const all = points(40, (i) => ({ height: i < 10 || i >= 30 ? 540 : i < 14 ? 270 : 135 }));
   assert.equal(changesOfSize(all), 3);
-  assert.equal(settled_s(between(all, 5000, 15_000), 5000), 2.5);
+  assert.equal(stayed_s(between(all, 2500, 15_000), 2500, 540), 2.5);
+  assert.equal(stayed_s(between(all, 5000, 15_000), 5000, 540), 0);
+  assert.equal(stayed_s(all, 0, 540), Infinity);
   assert.equal(tall_s(between(all, 10_000, 20_000), 10_000, 540), 5.5);
   assert.equal(tall_s(between(all, 5000, 15_000), 5000, 540), Infinity);
+});
+
+test('a machine that is too slow for a quarter of the time', () => {
+  assert.equal(slowShare(points(20).map((point, i) => ({ ...point, isSlow: i < 5 }))), 0.25);
 });
 
 test('restarts and new connections are reconnects', () => {
@@ -90,10 +95,11 @@ test('every scenario has a name of its own, and its goals have figures of their 
 /** A calm run as every scenario has it. */
 function runOf(scenario) {
   const seconds = scenario.least_s ?? 20;
+  const isNarrow = (i) => scenario.name.startsWith('fall') && i >= 24 && i < 20 + seconds;
   const seen_ms = Array.from({ length: seconds * 15 + 150 }, (_, i) => i * 66.7);
-  const pages = Object.fromEntries(['room1', 'room2', 'room3'].map((who) => [who, { points: points(2 * seconds + 20), seen_ms, opened_ms: 0 }]));
+  const pages = Object.fromEntries(['room1', 'room2', 'room3'].map((who) => [who, { points: points(2 * seconds + 20, (i) => ({ height: isNarrow(i) ? 135 : 540 })), seen_ms, opened_ms: 0 }]));
   return {
-    begun_ms: 10_000, ended_ms: (10 + seconds) * 1000, calm_ms: 10_000, far: scenario.far, pages, queues: { room1: [] },
+    teacher: pages.room1, begun_ms: 10_000, ended_ms: (10 + seconds) * 1000, calm_ms: 10_000, far: scenario.far, pages, queues: { room1: [] },
     marks: scenario.steps(seconds).map(([second, label]) => ({ at_ms: (10 + second) * 1000, label })),
   };
 }

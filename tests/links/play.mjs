@@ -25,8 +25,8 @@ function followQueues(lines) {
   return { queues, stop: () => clearInterval(timer) };
 }
 
-/** What a display noted. */
-const noted = (display) => display.evaluate((place) => ({
+/** What a page noted. */
+const noted = (seat) => seat.evaluate((place) => ({
   points: window.__links.points,
   opened_ms: window.__links.opened_ms,
   seen_ms: window.__look.watched(place).map(({ at_ms }) => at_ms),
@@ -78,7 +78,8 @@ export async function play(scenario, { seed, seconds: wanted, calm_s }) {
     const ended_ms = Date.now();
     const pages = {};
     for (const [i, display] of displays.entries()) pages[ROOMS[i]] = await noted(display);
-    return { begun_ms, ended_ms, calm_ms: calm_s * 1000, far: scenario.far, pages, queues, marks };
+    const teacher = await noted(school.teacher);
+    return { begun_ms, ended_ms, calm_ms: calm_s * 1000, far: scenario.far, pages, teacher, queues, marks };
   } catch (error) {
     scene.passed = false;
     throw error;

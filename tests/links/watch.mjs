@@ -29,18 +29,19 @@ function record() {
     concealed: Math.max(0, (one.concealedSamples ?? 0) - (one.silentConcealedSamples ?? 0)),
   });
 
-  /** Adds what a connection received since the last look to the slots of a point. */
-  async function look({ peer, before }, slots) {
+  /** Adds to a point what a connection received since the last look, and whether this machine is too slow for it. */
+  async function look({ peer, before }, point) {
     if (peer.connectionState === 'closed') return;
     const receiving = peer.getTransceivers().filter(({ direction }) => direction === 'recvonly');
     const slotOf = new Map(receiving.map(({ mid }, i) => [mid, SLOTS[i]]));
     for (const one of (await peer.getStats()).values()) {
+      if (one.type === 'outbound-rtp' && one.qualityLimitationReason === 'cpu') point.isSlow = true;
       const slot = one.type === 'inbound-rtp' && slotOf.get(one.mid);
       if (!slot) continue;
       const now = figuresOf(one);
       const last = before.get(one.id) ?? {};
       before.set(one.id, now);
-      const sum = (slots[slot] ??= {});
+      const sum = (point.slots[slot] ??= {});
       for (const [name, value] of Object.entries(now)) {
         sum[name] = (sum[name] ?? 0) + Math.max(0, value - (last[name] ?? 0));
       }
@@ -52,9 +53,9 @@ function record() {
   setInterval(async () => {
     if (isLooking || connections.length === 0) return;
     isLooking = true;
-    const slots = {};
-    for (const connection of connections) await look(connection, slots);
-    points.push({ at_ms: Date.now(), connections: connections.length, restarts, slots });
+    const point = { isSlow: false, slots: {} };
+    for (const connection of connections) await look(connection, point);
+    points.push({ ...point, at_ms: Date.now(), connections: connections.length, restarts });
     isLooking = false;
   }, 500);
 
