@@ -50,11 +50,22 @@ export const tallest = (points) => Math.max(0, ...heights(points).map(({ height 
 export const changesOfSize = (points) =>
   heights(points).filter(({ height }, i, all) => i > 0 && height !== all[i - 1].height).length;
 
-/** Seconds for which there still were pictures of this height; Infinity if there are at the end, within two points. */
-export function stayed_s(points, from_ms, height) {
-  const last = points.findLastIndex(({ slots }) => (slots[TEACHER]?.height ?? 0) >= height);
-  if (last < 0) return 0;
-  return last >= points.length - 2 ? Infinity : (points[last].at_ms - from_ms) / 1000;
+/** So little of the voice may be made up where it is called whole. */
+const WHOLE = 0.05;
+/** Two seconds of points: a slide a second is a picture. */
+const STRETCH = 4;
+
+/**
+ * Seconds until the line carries what is sent: a stretch in which the voice is whole and something is seen, slides or
+ * a teacher smaller than `height`. Told is when the stretch began.
+ */
+export function fits_s(points, from_ms, height) {
+  for (let i = 0; i + STRETCH < points.length; i += 1) {
+    const some = points.slice(i + 1, i + 1 + STRETCH);
+    const isSeen = sum(some, TEACHER, 'frames') + sum(some, 'screen', 'frames') > 0;
+    if (isSeen && tallest(some) < height && concealedShare(some) <= WHOLE) return (points[i].at_ms - from_ms) / 1000;
+  }
+  return Infinity;
 }
 
 /** Seconds until the picture had this height and moved as the camera does, over two points. */

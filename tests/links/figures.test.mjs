@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import {
-  between, changesOfSize, concealedShare, first_s, fpsShare, gap_s, next_s, queue_ms, received_bps, reconnects, slowShare, stayed_s, tall_s,
+  between, changesOfSize, concealedShare, first_s, fits_s, fpsShare, gap_s, next_s, queue_ms, received_bps, reconnects, slowShare, tall_s,
 } from './figures.mjs';
 import { pathOf, plot, roundUp } from './plot.mjs';
 import { judge, rowsOf } from './results.mjs';
@@ -43,9 +43,11 @@ test('shares are of a span of time', () => {
 test('a fall and the way back', () => {
   const all = points(40, (i) => ({ height: i < 10 || i >= 30 ? 540 : i < 14 ? 270 : 135 }));
   assert.equal(changesOfSize(all), 3);
-  assert.equal(stayed_s(between(all, 2500, 15_000), 2500, 540), 2.5);
-  assert.equal(stayed_s(between(all, 5000, 15_000), 5000, 540), 0);
-  assert.equal(stayed_s(all, 0, 540), Infinity);
+  assert.equal(fits_s(between(all, 2500, 15_000), 2500, 540), 2.5);
+  assert.equal(fits_s(between(all, 5000, 15_000), 5000, 540), 0.5);
+  assert.equal(fits_s(between(all, 0, 5000), 0, 540), Infinity);
+  const silent = points(20, () => ({ height: 135, concealed: 2400 }));
+  assert.equal(fits_s(silent, 0, 540), Infinity, 'a voice that breaks does not fit');
   assert.equal(tall_s(between(all, 10_000, 20_000), 10_000, 540), 5.5);
   assert.equal(tall_s(between(all, 5000, 15_000), 5000, 540), Infinity);
 });
@@ -120,7 +122,8 @@ test('the pen is lifted where there is no value', () => {
 });
 
 test('scales end at round numbers', () => {
-  assert.deepEqual([0.3, 1, 15, 420, 2100].map(roundUp), [0.5, 1, 20, 500, 5000]);
+  assert.deepEqual([0.3, 1, 15, 420, 2100, 540].map((one) => roundUp(one)), [0.3, 1, 15, 500, 3000, 600]);
+  assert.equal(roundUp(7, [1, 2, 5, 10]), 10);
 });
 
 test('a picture is small, whole and says what happened', () => {

@@ -55,8 +55,11 @@ async function go(scenario, { begun_ms, seconds, lines, displays }) {
   return marks;
 }
 
-/** Plays a scenario for so many seconds after a calm of `calm_s`; gives a run as figures.mjs says. */
-export async function play(scenario, { seed, seconds: wanted, calm_s }) {
+/**
+ * Plays a scenario for so many seconds after a calm of `calm_s`, which begins `warm_s` after everybody is seen, when
+ * senders have found their rates; gives a run as figures.mjs says.
+ */
+export async function play(scenario, { seed, seconds: wanted, warm_s, calm_s }) {
   const seconds = Math.max(wanted, scenario.least_s ?? 0);
   const bottlenecks = scenario.share?.();
   const lines = Object.fromEntries(scenario.lines.map((who, i) =>
@@ -66,13 +69,13 @@ export async function play(scenario, { seed, seconds: wanted, calm_s }) {
   const scene = { after: (end) => ends.push(end), passed: undefined };
   try {
     const school = await holdLesson(scene, `links-${scenario.name}`, {
-      lines, rooms: scenario.rooms, startsIn_s: 0, minutes: Math.ceil((BEFORE_S + calm_s + seconds) / 60), camera: LARGE, init: [RECORD],
+      lines, rooms: scenario.rooms, startsIn_s: 0, minutes: Math.ceil((BEFORE_S + warm_s + calm_s + seconds) / 60), camera: LARGE, init: [RECORD],
     });
     const { displays } = school;
     await begin(scenario, school);
     const { queues, stop } = followQueues(lines);
     ends.unshift(stop);
-    const begun_ms = Date.now() + calm_s * 1000;
+    const begun_ms = Date.now() + (warm_s + calm_s) * 1000;
     await pass(begun_ms);
     const marks = await go(scenario, { begun_ms, seconds, lines, displays });
     const ended_ms = Date.now();

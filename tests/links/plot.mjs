@@ -32,10 +32,14 @@ const text = (x, y, said, more = '') => `<text x="${x}" y="${y}"${more}>${escape
 const line = (x1, y1, x2, y2, kind) => `<line x1="${x1}" y1="${y1}" x2="${x2}" y2="${y2}" class="${kind}"/>`;
 const round = (value) => Math.round(value * 10) / 10;
 
-/** The least of 1, 2, 5 × 10ⁿ that is not below. */
-export function roundUp(value) {
+/** The ends of scales, and the steps between times, as parts of ten. */
+const ENDS = [1, 1.5, 2, 3, 4, 5, 6, 8, 10];
+const STEPS = [1, 2, 5, 10];
+
+/** The least round number that is not below. */
+export function roundUp(value, parts = ENDS) {
   const ten = 10 ** Math.floor(Math.log10(value));
-  return [1, 2, 5, 10].map((step) => step * ten).find((step) => step >= value * 0.999);
+  return Math.round(parts.find((part) => part * ten >= value * 0.999) * ten * 1000) / 1000;
 }
 
 /** A figure over time: one value a step, NaN where there is none. */
@@ -85,7 +89,7 @@ export function plot(run, { name, title }) {
   const bottom = TOP + PANELS.length * (PANEL + GAP) - GAP;
   const height = bottom + 22;
   const x = (at_ms) => LEFT + ((at_ms - from_ms) / (to_ms - from_ms)) * (WIDTH - LEFT - RIGHT);
-  const tick_s = roundUp((to_ms - from_ms) / 8000);
+  const tick_s = roundUp((to_ms - from_ms) / 8000, STEPS);
   const ticks = [];
   for (let s = 0; run.begun_ms + s * 1000 <= to_ms; s += tick_s) ticks.push(s);
   const who = Object.keys(run.pages);

@@ -47,11 +47,11 @@ const verdict = (holds) => (holds === null ? '' : holds ? 'held' : '**short**');
 
 /** The rows of one scenario: its goals, then what is only told. */
 export function rowsOf(scenario, kept) {
-  const rows = [...scenario.goals, ...TOLD].map((goal) => {
+  return [...scenario.goals, ...TOLD].map((goal) => {
     const { median, worst, holds } = judge(goal, kept.runs.map(({ figures }) => figures?.[goal.what] ?? null));
-    return { goal, holds, cells: [goal.what, goalOf(goal), shown(median, goal.unit), shown(worst, goal.unit), verdict(holds)] };
+    const said = (value) => (holds === null && !Number.isFinite(value) ? '–' : shown(value, goal.unit));
+    return { holds, cells: [goal.what, goalOf(goal), said(median), said(worst), verdict(holds)] };
   });
-  return rows;
 }
 
 function table(results) {

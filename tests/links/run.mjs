@@ -23,8 +23,8 @@ const { values: options } = parseArgs({
   },
 });
 const length = options.quick
-  ? { seeds: 1, seconds: 12, calm_s: 3 }
-  : { seeds: Number(options.seeds), seconds: Number(options.seconds), calm_s: 10 };
+  ? { seeds: 1, seconds: 12, warm_s: 0, calm_s: 3 }
+  : { seeds: Number(options.seeds), seconds: Number(options.seconds), warm_s: 10, calm_s: 10 };
 if (!(length.seeds >= 1 && length.seconds >= 10)) {
   console.error('at least one seed and ten seconds');
   process.exit(2);
@@ -34,7 +34,7 @@ const chosen = SCENARIOS.filter(({ name, long }) => name.includes(options.only) 
 /** One run; a lesson that does not come about is a result too. */
 async function run(scenario, seed) {
   try {
-    const played = await play(scenario, { seed, seconds: length.seconds, calm_s: length.calm_s });
+    const played = await play(scenario, { seed, ...length });
     return { kept: { seed, figures: figuresOf(scenario, played) }, played };
   } catch (error) {
     console.error(`${scenario.name}, seed ${seed}: ${error.stack}`);
