@@ -66,7 +66,8 @@ async function openDisplay(demo, index, engine, line, init) {
  * Starts the demo, sits everybody down and gives
  * `{ demo, teacher, displays, line, api, lesson(), close() }`. `engines` says which browser each
  * room uses; the line that can be cut is room 1's. Only the first `rooms` open their display. `lines` are
- * the lines of those who have one, by who they are; `camera` is the size of the teacher's; `init` are scripts that run in every page before its own.
+ * the lines of those who have one, by who they are; `camera` is the size of the teacher's; `init` are
+ * scripts that run in every page before its own.
  */
 export async function holdLesson(t, name, {
   engines = [], minutes = 2, startsIn_s = 40, withTeacher = true, rooms = 3, lines = { [ROOMS[0]]: makeLine() }, camera, init = [],
