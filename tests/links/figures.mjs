@@ -1,8 +1,9 @@
 // Figures out of what was noted: pure functions of a run.
 //
 // A run is `{ begun_ms, ended_ms, calm_ms, far: [who], pages: { who: { points, seen_ms, opened_ms } },
-// teacher: { points }, queues: { who: [{ at_ms, worst_ms }] }, marks: [{ at_ms, label }] }`; `points` are those of watch.mjs, `seen_ms` the times of new pictures. The line is left
-// alone for `calm_ms` before `begun_ms`. A figure that cannot be had is NaN, what never came is Infinity.
+// teacher: { points }, queues: { who: [{ at_ms, worst_ms }] }, marks: [{ at_ms, label }] }`; `points` are those of
+// watch.mjs, `seen_ms` the times of new pictures. The line is left alone for `calm_ms` before `begun_ms`. A figure that
+// cannot be had is NaN, what never came is Infinity.
 import { FPS } from '../browser/lib/clips.mjs';
 
 const MOVING = 0.8;
@@ -26,7 +27,7 @@ export const concealedShare = (points) => sum(points, VOICE, 'concealed') / sum(
 
 /** What a page receives in all its slots. */
 export const received_bps = (points) =>
-  (points.reduce((all, { slots }) => all + Object.values(slots).reduce((most, one) => most + (one.bytes ?? 0), 0), 0) * 8) / spanOf_s(points);
+  (points.flatMap(({ slots }) => Object.values(slots)).reduce((all, { bytes }) => all + bytes, 0) * 8) / spanOf_s(points);
 
 /** Connections that were made or restarted within the points. */
 export const reconnects = (points) =>

@@ -99,9 +99,11 @@ function runOf(scenario) {
   const seconds = scenario.least_s ?? 20;
   const isNarrow = (i) => scenario.name.startsWith('fall') && i >= 24 && i < 20 + seconds;
   const seen_ms = Array.from({ length: seconds * 15 + 150 }, (_, i) => i * 66.7);
-  const pages = Object.fromEntries(['room1', 'room2', 'room3'].map((who) => [who, { points: points(2 * seconds + 20, (i) => ({ height: isNarrow(i) ? 135 : 540 })), seen_ms, opened_ms: 0 }]));
+  const page = { points: points(2 * seconds + 20, (i) => ({ height: isNarrow(i) ? 135 : 540 })), seen_ms, opened_ms: 0 };
+  const pages = { room1: page, room2: page, room3: page };
   return {
-    teacher: pages.room1, begun_ms: 10_000, ended_ms: (10 + seconds) * 1000, calm_ms: 10_000, far: scenario.far, pages, queues: { room1: [] },
+    begun_ms: 10_000, ended_ms: (10 + seconds) * 1000, calm_ms: 10_000,
+    far: scenario.far, pages, teacher: page, queues: { room1: [] },
     marks: scenario.steps(seconds).map(([second, label]) => ({ at_ms: (10 + second) * 1000, label })),
   };
 }

@@ -69,7 +69,12 @@ export async function play(scenario, { seed, seconds: wanted, warm_s, calm_s }) 
   const scene = { after: (end) => ends.push(end), passed: undefined };
   try {
     const school = await holdLesson(scene, `links-${scenario.name}`, {
-      lines, rooms: scenario.rooms, startsIn_s: 0, minutes: Math.ceil((BEFORE_S + warm_s + calm_s + seconds) / 60), camera: LARGE, init: [RECORD],
+      lines,
+      rooms: scenario.rooms,
+      startsIn_s: 0,
+      minutes: Math.ceil((BEFORE_S + warm_s + calm_s + seconds) / 60),
+      camera: LARGE,
+      init: [RECORD],
     });
     const { displays } = school;
     await begin(scenario, school);

@@ -93,8 +93,9 @@ export function plot(run, { name, title }) {
   const ticks = [];
   for (let s = 0; run.begun_ms + s * 1000 <= to_ms; s += tick_s) ticks.push(s);
   const who = Object.keys(run.pages);
+  const size = `viewBox="0 0 ${WIDTH} ${height}" width="${WIDTH}" height="${height}"`;
   return `${[
-    `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${WIDTH} ${height}" width="${WIDTH}" height="${height}" role="img" aria-label="${escaped(`${name}: ${title}`)}">`,
+    `<svg xmlns="http://www.w3.org/2000/svg" ${size} role="img" aria-label="${escaped(`${name}: ${title}`)}">`,
     `<style>${STYLE}</style>`,
     text(LEFT, 16, title, ' class="title"'),
     ...who.map((one, i) => text(WIDTH - RIGHT - (who.length - 1 - i) * 52, 16, one, ` text-anchor="end" class="k${i % 3}"`)),

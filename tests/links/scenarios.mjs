@@ -6,7 +6,8 @@
 // gives, which in these tests is 15 a second: 25 of 30 are 83 %.
 import { LARGE } from '../browser/lib/clips.mjs';
 import {
-  between, changesOfSize, concealedShare, first_s, fits_s, fpsShare, freezes, gap_s, next_s, queue_ms, received_bps, reconnects, slowShare, tall_s, tallest,
+  between, changesOfSize, concealedShare, first_s, fits_s, fpsShare, freezes, gap_s, next_s, queue_ms, received_bps,
+  reconnects, slowShare, tall_s, tallest,
 } from './figures.mjs';
 import { Bottleneck } from './models.mjs';
 
@@ -67,7 +68,10 @@ const again = (most, label) => ({
 export const TOLD = [
   { what: 'received', unit: 'kbit/s', figure: worst((run, who) => received_bps(whole(run, who)) / KBIT, Math.min) },
   { what: 'freezes', unit: '', figure: worst((run, who) => freezes(whole(run, who)), Math.max) },
-  { what: 'teacher’s machine too slow', unit: '% of the time', figure: (run) => 100 * slowShare(span(run.teacher.points, run.begun_ms, run.ended_ms)) },
+  {
+    what: 'teacher’s machine too slow', unit: '% of the time',
+    figure: (run) => 100 * slowShare(span(run.teacher.points, run.begun_ms, run.ended_ms)),
+  },
   { what: 'tallest picture', unit: 'px', figure: worst((run, who) => tallest(whole(run, who)), Math.min) },
 ];
 
@@ -153,7 +157,10 @@ const start = {
   before: ({ room1 }) => both(room1, { rate_bps: 5 * MBIT, delay_ms: 10 }),
   steps: always('opened', ({ displays: [display] }) => display.reload()),
   goals: [
-    { what: 'first picture after', unit: 's', most: 2, figure: worst((run, who) => first_s(run.pages[who].points, run.pages[who].opened_ms), Math.max) },
+    {
+      what: 'first picture after', unit: 's', most: 2,
+      figure: worst((run, who) => first_s(run.pages[who].points, run.pages[who].opened_ms), Math.max),
+    },
     {
       what: 'full size and motion after', unit: 's', most: 5,
       figure: worst((run, who) => tall_s(run.pages[who].points, run.pages[who].opened_ms, LARGE.height), Math.max),
