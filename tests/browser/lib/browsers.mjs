@@ -29,15 +29,15 @@ function mustExist(path) {
 
 /**
  * Starts a Chromium in which one of the cast sits. `shares` lets it share the tab of the slides
- * without a dialog. Returns `{ page, open(url), close(), stop(), go() }`.
+ * without a dialog; `camera` is a size of clips.mjs. Returns `{ page, open(url), close(), stop(), go() }`.
  */
-export async function chromiumSeat(who, { shares = false, init = [], size = { width: 1280, height: 720 } } = {}) {
+export async function chromiumSeat(who, { shares = false, init = [], camera, size = { width: 1280, height: 720 } } = {}) {
   mustExist(CHROMIUM);
   const flags = [...CHROMIUM_FLAGS];
   if (who) {
     flags.push(
       '--use-fake-device-for-media-stream',
-      `--use-file-for-fake-video-capture=${cameraClip(who)}`,
+      `--use-file-for-fake-video-capture=${cameraClip(who, camera)}`,
       `--use-file-for-fake-audio-capture=${microphoneClip(who)}`,
     );
   }

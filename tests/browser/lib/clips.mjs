@@ -4,9 +4,11 @@ import { join } from 'node:path';
 import { blocks } from './counter.mjs';
 import { CLIPS_DIR } from './places.mjs';
 
-const WIDTH = 640;
-const HEIGHT = 360;
 export const FPS = 15;
+/** What stands in for a camera; `grain` is the noise of its sensor, in steps of brightness each way. */
+const SMALL = { width: 640, height: 360, grain: 0 };
+/** Large enough for all three layers, with grain that uses the rates that they may have. */
+export const LARGE = { width: 960, height: 540, grain: 8 };
 
 /**
  * Who looks and sounds how. `frames` is where the count of a camera wraps; every frame is
@@ -22,32 +24,42 @@ export const CAST = {
 export const SLIDES = { clip: 15, counts_per_second: 100, tone_hz: 1270 };
 
 /** One I420 picture: the blocks above, a slow wave with a moving square below. */
-function picture({ clip, frames }, count, into) {
-  const luma = into.subarray(0, WIDTH * HEIGHT);
+function picture({ clip, frames }, count, { width, height, grain }, into) {
+  const luma = into.subarray(0, width * height);
   const bits = blocks(clip, count);
-  const blockWidth = WIDTH / 10;
-  const blockHeight = HEIGHT / 6;
+  const blockWidth = width / 10;
+  const blockHeight = height / 6;
   bits.forEach((bit, i) => {
     const x = (i % 10) * blockWidth;
     const y = Math.floor(i / 10) * blockHeight;
     for (let line = 0; line < blockHeight; line += 1) {
-      luma.fill(bit ? 235 : 16, (y + line) * WIDTH + x, (y + line) * WIDTH + x + blockWidth);
+      luma.fill(bit ? 235 : 16, (y + line) * width + x, (y + line) * width + x + blockWidth);
     }
   });
   // The wave and the square go round a whole number of times in a loop.
-  const shift = Math.floor((count / frames) * 8 * WIDTH);
-  const row = new Uint8Array(WIDTH);
-  for (let x = 0; x < WIDTH; x += 1) {
-    row[x] = 120 + 60 * Math.sin(((x + shift) / WIDTH) * 4 * Math.PI);
+  const shift = Math.floor((count / frames) * 8 * width);
+  const row = new Uint8Array(width);
+  for (let x = 0; x < width; x += 1) {
+    row[x] = 120 + 60 * Math.sin(((x + shift) / width) * 4 * Math.PI);
   }
-  for (let y = HEIGHT / 2; y < HEIGHT; y += 1) luma.set(row, y * WIDTH);
+  for (let y = height / 2; y < height; y += 1) luma.set(row, y * width);
   const turn = (count / frames) * 20 * Math.PI;
-  const left = Math.floor(WIDTH / 2 + (WIDTH / 3) * Math.cos(turn)) - 30;
-  const top = Math.floor(HEIGHT * 0.75 + (HEIGHT / 8) * Math.sin(turn)) - 30;
-  for (let y = top; y < top + 60; y += 1) luma.fill(220, y * WIDTH + left, y * WIDTH + left + 60);
-  const quarter = (WIDTH * HEIGHT) / 4;
-  into.fill(100 + ((clip * 37) % 60), WIDTH * HEIGHT, WIDTH * HEIGHT + quarter);
-  into.fill(110 + ((clip * 53) % 60), WIDTH * HEIGHT + quarter);
+  const left = Math.floor(width / 2 + (width / 3) * Math.cos(turn)) - 30;
+  const top = Math.floor(height * 0.75 + (height / 8) * Math.sin(turn)) - 30;
+  for (let y = top; y < top + 60; y += 1) luma.fill(220, y * width + left, y * width + left + 60);
+  if (grain) addGrain(luma.subarray((width * height) / 2), grain, count);
+  const quarter = (width * height) / 4;
+  into.fill(100 + ((clip * 37) % 60), width * height, width * height + quarter);
+  into.fill(110 + ((clip * 53) % 60), width * height + quarter);
+}
+
+/** Noise that differs from picture to picture and is the same in every run (a linear congruence). */
+function addGrain(luma, grain, count) {
+  let state = (count + 1) * 2654435761;
+  for (let i = 0; i < luma.length; i += 1) {
+    state = (Math.imul(state, 1664525) + 1013904223) >>> 0;
+    luma[i] += ((state >>> 16) % (2 * grain + 1)) - grain;
+  }
 }
 
 function writeWhole(path, write) {
@@ -61,14 +73,15 @@ function writeWhole(path, write) {
 }
 
 /** The moving picture of one of the cast as Y4M; made once. Returns its path. */
-export function cameraClip(name) {
+export function cameraClip(name, size = SMALL) {
   mkdirSync(CLIPS_DIR, { recursive: true });
   const who = CAST[name];
-  return writeWhole(join(CLIPS_DIR, `${name}-${who.frames}.y4m`), (file) => {
-    writeSync(file, `YUV4MPEG2 W${WIDTH} H${HEIGHT} F${FPS}:1 Ip A1:1 C420jpeg\n`);
-    const pixels = new Uint8Array((WIDTH * HEIGHT * 3) / 2);
+  const { width, height } = size;
+  return writeWhole(join(CLIPS_DIR, `${name}-${who.frames}${size === SMALL ? '' : `-${height}`}.y4m`), (file) => {
+    writeSync(file, `YUV4MPEG2 W${width} H${height} F${FPS}:1 Ip A1:1 C420jpeg\n`);
+    const pixels = new Uint8Array((width * height * 3) / 2);
     for (let count = 0; count < who.frames; count += 1) {
-      picture(who, count, pixels);
+      picture(who, count, size, pixels);
       writeSync(file, 'FRAME\n');
       writeSync(file, pixels);
     }

@@ -21,12 +21,13 @@ export const PLACES = { teacher: TEACHER_VIDEO, screen: SCREEN, stage: STAGE_VID
 export const hears = (peaks, hz) => peaks.some((peak) => Math.abs(peak.hz - hz) <= 12 && peak.db > -50);
 
 /** Signs the demo's teacher in and opens the teacher's page with slides ready to be shared. */
-async function openTeacher(demo, slides) {
-  const seat = await chromiumSeat('teacher', { shares: true, init: [KEEP_OWN] });
+async function openTeacher(demo, slides, { line, camera, init }) {
+  const seat = await chromiumSeat('teacher', { shares: true, camera, init: [KEEP_OWN, ...init] });
+  const base_url = await led(line, seat, demo.said.base_url);
   const slidesPage = await seat.context.newPage();
   await slidesPage.goto(slides.url);
   await seat.page.bringToFront();
-  await seat.open(`${demo.said.base_url}/login`);
+  await seat.open(new URL('/login', base_url).href);
   const { user, password, url } = demo.said.teacher;
   const status = await seat.evaluate(
     async (body) => (await fetch('/api/login', {
@@ -35,32 +36,42 @@ async function openTeacher(demo, slides) {
     { user, password },
   );
   if (status !== 200) throw new Error(`the teacher's login answered ${status}`);
-  await seat.open(url);
+  await seat.open(await throughLine(line, url));
   return seat;
 }
 
-/** Opens one display; `line` leads it through a line that can be cut. */
-async function openDisplay(demo, index, engine, line) {
+/** An address of the server as it is reached through a line; without a line the address itself. */
+async function throughLine(line, url) {
+  if (!line) return url;
+  const through = new URL(url);
+  through.port = String(await line.through(Number(through.port)));
+  return through.href;
+}
+
+/** Leads a seat through a line, where there is one; gives the address at which the server is then reached. */
+async function led(line, seat, url) {
+  await line?.leadThrough(seat);
+  return throughLine(line, url);
+}
+
+/** Opens one display, through its line where it has one. */
+async function openDisplay(demo, index, engine, line, init) {
   const who = ROOMS[index];
-  let { url } = demo.said.displays[index];
-  const seat = await (engine === 'firefox' ? firefoxSeat(who) : chromiumSeat(who));
-  if (line) {
-    await line.leadThrough(seat);
-    const through = new URL(url);
-    through.port = String(await line.through(Number(through.port)));
-    url = through.href;
-  }
-  await seat.open(url);
+  const seat = await (engine === 'firefox' ? firefoxSeat : chromiumSeat)(who, { init });
+  await seat.open(await led(line, seat, demo.said.displays[index].url));
   return seat;
 }
 
 /**
  * Starts the demo, sits everybody down and gives
  * `{ demo, teacher, displays, line, api, lesson(), close() }`. `engines` says which browser each
- * room uses; the line that can be cut is room 1's. Only the first `rooms` open their display.
+ * room uses; the line that can be cut is room 1's. Only the first `rooms` open their display. `lines` are
+ * the lines of those who have one, by who they are; `camera` is the size of the teacher's; `init` are
+ * scripts that run in every page before its own.
  */
-export async function holdLesson(t, name, { engines = [], minutes = 2, startsIn_s = 40, withTeacher = true, rooms = 3 } = {}) {
-  const line = makeLine();
+export async function holdLesson(t, name, {
+  engines = [], minutes = 2, startsIn_s = 40, withTeacher = true, rooms = 3, lines = { [ROOMS[0]]: makeLine() }, camera, init = [],
+} = {}) {
   const open = [];
   const ends = [];
   t.after(async () => {
@@ -69,7 +80,7 @@ export async function holdLesson(t, name, { engines = [], minutes = 2, startsIn_
       for (const seat of open) console.log(`# ${seat.who} said: ${seat.problems.slice(-15).join(' | ')}`);
     }
     await Promise.allSettled(open.map((seat) => seat.close()));
-    line.close();
+    for (const line of Object.values(lines)) line.close();
     for (const end of ends) await end();
   });
   const slides = await serveSlides();
@@ -81,18 +92,18 @@ export async function holdLesson(t, name, { engines = [], minutes = 2, startsIn_
   // and displays say what they can long before that.
   const order = [...ROOMS.keys()].slice(0, rooms).sort((a, b) => Number(engines[b] === 'firefox') - Number(engines[a] === 'firefox'));
   for (const index of order) {
-    const display = await openDisplay(demo, index, engines[index] ?? 'chromium', index === 0 ? line : null);
+    const display = await openDisplay(demo, index, engines[index] ?? 'chromium', lines[ROOMS[index]], init);
     open.push(display);
     displays[index] = display;
   }
   let teacher = null;
   if (withTeacher) {
-    teacher = await openTeacher(demo, slides);
+    teacher = await openTeacher(demo, slides, { line: lines.teacher, camera, init });
     open.push(teacher);
   }
   const api = await demo.signIn(demo.said.teacher);
   const { id } = demo.said.lessons[0];
-  return { demo, teacher, displays, line, api, open, lesson: () => api('GET', `/api/lessons/${id}`) };
+  return { demo, teacher, displays, line: lines[ROOMS[0]], api, open, lesson: () => api('GET', `/api/lessons/${id}`) };
 }
 
 /** The state of the lesson as a page has it (the hook of the pages). */

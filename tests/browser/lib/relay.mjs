@@ -1,10 +1,16 @@
-// A display's line to the server, that can be cut or lose packets: a relay for its HTTP, its ICE-TCP and its UDP.
+// The line of a display or a console to the server, that can be cut or made bad: a relay for its HTTP, its ICE-TCP
+// and its UDP.
 //
-// The page is opened at the relay's port, and the candidates in the server's answers are led
-// through relays as they are made. Losses are random from a seed, so that a run can be had again. While cut, datagrams vanish both ways and TCP stands still
-// without a reset, as when a cable is pulled.
+// The page is opened at the relay's port, and the candidates in the server's answers are led through relays as they
+// are made. Each direction of the datagrams has a model of its own, random from a seed, so that a run can be had
+// again. TCP is not shaped: while the line is cut, it stands still without a reset, as when a cable is pulled.
 import { createSocket } from 'node:dgram';
 import { connect, createServer } from 'node:net';
+import { Model, Schedule } from '../../links/models.mjs';
+
+const LOOPBACK = '127.0.0.1';
+/** A busy machine does not lose datagrams between the relay and its neighbours. */
+const SOCKET_BUFFER_BYTES = 1 << 20;
 
 /** Runs in the page before its own scripts; `__line(protocol, port)` is bound by `leadThrough`. */
 function rewriteCandidates() {
@@ -25,106 +31,199 @@ function rewriteCandidates() {
   };
 }
 
-/** Numbers from 0 to 1, the same for the same seed (xorshift). */
-function randomFrom(seed) {
-  let state = seed | 1;
-  return () => {
-    state ^= state << 13;
-    state ^= state >>> 17;
-    state ^= state << 5;
-    return (state >>> 0) / 2 ** 32;
-  };
+/** The TCP side: one relay for each port of the server. */
+class TcpRelay {
+  constructor() {
+    this.isCut = false;
+    this.ports = new Map();
+    this.sockets = new Set();
+    this.servers = [];
+  }
+
+  through(port) {
+    if (!this.ports.has(port)) {
+      this.ports.set(port, new Promise((done) => {
+        const server = createServer({ allowHalfOpen: true }, (near) => this.join(near, connect(port, LOOPBACK)));
+        this.servers.push(server);
+        server.listen(0, LOOPBACK, () => done(server.address().port));
+      }));
+    }
+    return this.ports.get(port);
+  }
+
+  join(near, far) {
+    for (const [from, to] of [[near, far], [far, near]]) {
+      this.hold(from);
+      from.on('data', (bytes) => {
+        if (!to.write(bytes)) {
+          from.pause();
+          to.once('drain', () => this.isCut || from.resume());
+        }
+      });
+      from.on('end', () => to.end());
+      from.on('close', () => to.destroy());
+    }
+  }
+
+  hold(socket) {
+    this.sockets.add(socket);
+    socket.on('close', () => this.sockets.delete(socket));
+    socket.on('error', () => socket.destroy());
+    if (this.isCut) socket.pause();
+  }
+
+  cut(isCut) {
+    this.isCut = isCut;
+    for (const socket of this.sockets) {
+      if (isCut) socket.pause();
+      else socket.resume();
+    }
+  }
+
+  close() {
+    for (const socket of this.sockets) socket.destroy();
+    for (const server of this.servers) server.close();
+  }
 }
 
-/** A cuttable line; `through(port)` gives the relay's TCP port for the server's. */
-export function makeLine() {
-  let isCut = false;
-  let loss = 0;
-  let random = randomFrom(1);
-  const passes = () => !isCut && (loss === 0 || random() >= loss);
-  const tcp = new Map();
-  const udp = new Map();
-  const sockets = new Set();
-  const servers = [];
+/** Carries datagrams to where they go when their time has come, in the order of their arrival. */
+class Carrier {
+  constructor() {
+    this.schedule = new Schedule();
+    this.timer = null;
+    this.wakes_ms = Infinity;
+  }
 
-  const hold = (socket) => {
-    sockets.add(socket);
-    socket.on('close', () => sockets.delete(socket));
-    socket.on('error', () => socket.destroy());
-    if (isCut) socket.pause();
-  };
+  put(at_ms, give) {
+    this.schedule.put(at_ms, give);
+    this.run();
+  }
 
-  const throughTcp = (port) => {
-    if (!tcp.has(port)) {
-      tcp.set(port, new Promise((done) => {
-        const server = createServer({ allowHalfOpen: true }, (near) => {
-          const far = connect(port, '127.0.0.1');
-          for (const [from, to] of [[near, far], [far, near]]) {
-            hold(from);
-            from.on('data', (bytes) => {
-              if (!to.write(bytes)) {
-                from.pause();
-                to.once('drain', () => isCut || from.resume());
-              }
-            });
-            from.on('end', () => to.end());
-            from.on('close', () => to.destroy());
-          }
-        });
-        servers.push(server);
-        server.listen(0, '127.0.0.1', () => done(server.address().port));
+  run() {
+    const now_ms = performance.now();
+    for (let give = this.schedule.take(now_ms); give; give = this.schedule.take(now_ms)) give();
+    const { next_ms } = this.schedule;
+    if (next_ms >= this.wakes_ms || next_ms === Infinity) return;
+    clearTimeout(this.timer);
+    this.wakes_ms = next_ms;
+    this.timer = setTimeout(() => {
+      this.wakes_ms = Infinity;
+      this.run();
+    }, Math.max(0, next_ms - now_ms));
+  }
+
+  close() {
+    clearTimeout(this.timer);
+    this.schedule = new Schedule();
+  }
+}
+
+/** The UDP side: for each port of the server a socket for the pages, and one towards the server for each of theirs. */
+class UdpRelay {
+  constructor(models) {
+    this.models = models;
+    this.isCut = false;
+    this.ports = new Map();
+    this.nears = [];
+    /** One for each address of a page: `{ socket, isDead, port, answer }`. */
+    this.flows = new Map();
+    this.carrier = new Carrier();
+    this.isClosed = false;
+  }
+
+  through(port) {
+    if (!this.ports.has(port)) {
+      this.ports.set(port, new Promise((done) => {
+        const near = createSocket({ type: 'udp4', recvBufferSize: SOCKET_BUFFER_BYTES });
+        near.on('message', (bytes, from) => this.up(near, port, bytes, from));
+        near.on('error', () => {});
+        this.nears.push(near);
+        near.bind(0, LOOPBACK, () => done(near.address().port));
       }));
     }
-    return tcp.get(port);
-  };
+    return this.ports.get(port);
+  }
 
-  const throughUdp = (port) => {
-    if (!udp.has(port)) {
-      udp.set(port, new Promise((done) => {
-        const near = createSocket('udp4');
-        const far = new Map();
-        near.on('message', (bytes, from) => {
-          const key = `${from.address}:${from.port}`;
-          let out = far.get(key);
-          if (!out) {
-            out = createSocket('udp4');
-            out.on('message', (answer) => passes() && near.send(answer, from.port, from.address));
-            far.set(key, out);
-            servers.push(out);
-          }
-          if (passes()) out.send(bytes, port, '127.0.0.1');
-        });
-        servers.push(near);
-        near.bind(0, '127.0.0.1', () => done(near.address().port));
-      }));
+  up(near, port, bytes, from) {
+    const key = `${port} ${from.address}:${from.port}`;
+    let flow = this.flows.get(key);
+    if (!flow) {
+      flow = { port, isDead: false, answer: (answer) => near.send(answer, from.port, from.address) };
+      this.flows.set(key, flow);
+      this.open(flow, LOOPBACK);
     }
-    return udp.get(port);
-  };
+    this.pass('up', flow, bytes, () => flow.socket.send(bytes, port, LOOPBACK));
+  }
 
+  /** Gives a flow a new address towards the server; what is sent to the old one finds nobody. */
+  open(flow, address) {
+    flow.socket?.close();
+    const socket = createSocket({ type: 'udp4', recvBufferSize: SOCKET_BUFFER_BYTES });
+    flow.socket = socket;
+    // A datagram that nobody takes is a lost one.
+    socket.on('error', () => {});
+    socket.on('message', (bytes) => this.pass('down', flow, bytes, () => flow.answer(bytes)));
+    socket.bind(0, address);
+  }
+
+  pass(direction, flow, bytes, give) {
+    const arrives_ms = this.models[direction].fate(performance.now(), bytes.length);
+    if (arrives_ms === null || this.isCut || flow.isDead) return;
+    this.carrier.put(arrives_ms, () => this.isClosed || give());
+  }
+
+  close() {
+    this.isClosed = true;
+    this.carrier.close();
+    for (const near of this.nears) near.close();
+    for (const { socket } of this.flows.values()) socket.close();
+  }
+}
+
+/**
+ * A line; `through(port)` gives the relay's TCP port for the server's. `seed` rules the fates of both directions;
+ * `bottlenecks` may hold one for `up` and one for `down` that other lines share (see tests/links/models.mjs).
+ */
+export function makeLine({ seed = 1, bottlenecks = {} } = {}) {
+  const begin = (from) => ({ up: new Model({}, from, bottlenecks.up), down: new Model({}, from + 1, bottlenecks.down) });
+  const models = begin(seed);
+  const tcp = new TcpRelay();
+  const udp = new UdpRelay(models);
+  const cut = (isCut) => {
+    udp.isCut = isCut;
+    tcp.cut(isCut);
+  };
   return {
-    through: throughTcp,
-    cut() {
-      isCut = true;
-      for (const socket of sockets) socket.pause();
+    models,
+    through: (port) => tcp.through(port),
+    /** From now on `up` or `down` is this model. */
+    set(direction, spec) {
+      models[direction].set(spec);
     },
     /** From now on this share of the datagrams is lost, each way. */
-    lose(share, seed = 1) {
-      loss = share;
-      random = randomFrom(seed);
+    lose(share, from = 1) {
+      Object.assign(models, begin(from));
+      for (const direction of ['up', 'down']) models[direction].set({ loss: share });
     },
-    heal() {
-      isCut = false;
-      for (const socket of sockets) socket.resume();
+    cut: () => cut(true),
+    heal: () => cut(false),
+    /** The pages keep their addresses, and the server sees new ones: what a router does that forgot its table. */
+    rebind(address = LOOPBACK) {
+      for (const flow of udp.flows.values()) if (!flow.isDead) udp.open(flow, address);
+    },
+    /** What is in use now goes nowhere any more, and nobody is told; new sockets of the pages work. */
+    deaden() {
+      for (const flow of udp.flows.values()) flow.isDead = true;
     },
     /** Leads the candidates of a seat's pages through this line. */
     async leadThrough(seat) {
       await seat.context.exposeFunction('__line', (protocol, port) =>
-        protocol === 'udp' ? throughUdp(port) : throughTcp(port));
+        protocol === 'udp' ? udp.through(port) : tcp.through(port));
       await seat.context.addInitScript(rewriteCandidates);
     },
     close() {
-      for (const socket of sockets) socket.destroy();
-      for (const server of servers) server.close();
+      tcp.close();
+      udp.close();
     },
   };
 }

@@ -1,0 +1,66 @@
+// What a page receives, noted in the page twice a second.
+
+/** Runs in every page before its own scripts. The page's connections are seen as they are made. */
+function record() {
+  // The receiving m-lines of a display, in the order that the protocol fixes.
+  const SLOTS = ['teacher_video', 'screen', 'stage_video', 'teacher_audio', 'computer_sound', 'stage_audio'];
+  const connections = [];
+  const points = [];
+  let restarts = 0;
+
+  window.RTCPeerConnection = class extends RTCPeerConnection {
+    constructor(...parts) {
+      super(...parts);
+      connections.push({ peer: this, before: new Map() });
+    }
+
+    createOffer(options) {
+      if (options?.iceRestart) restarts += 1;
+      return super.createOffer(options);
+    }
+  };
+
+  const figuresOf = (one) => ({
+    bytes: (one.bytesReceived ?? 0) + (one.headerBytesReceived ?? 0),
+    frames: one.framesDecoded ?? 0,
+    freezes: one.freezeCount ?? 0,
+    freeze_ms: Math.round((one.totalFreezesDuration ?? 0) * 1000),
+    samples: one.totalSamplesReceived ?? 0,
+    concealed: Math.max(0, (one.concealedSamples ?? 0) - (one.silentConcealedSamples ?? 0)),
+  });
+
+  /** Adds to a point what a connection received since the last look, and whether this machine is too slow for it. */
+  async function look({ peer, before }, point) {
+    if (peer.connectionState === 'closed') return;
+    const receiving = peer.getTransceivers().filter(({ direction }) => direction === 'recvonly');
+    const slotOf = new Map(receiving.map(({ mid }, i) => [mid, SLOTS[i]]));
+    for (const one of (await peer.getStats()).values()) {
+      if (one.type === 'outbound-rtp' && one.qualityLimitationReason === 'cpu') point.isSlow = true;
+      const slot = one.type === 'inbound-rtp' && slotOf.get(one.mid);
+      if (!slot) continue;
+      const now = figuresOf(one);
+      const last = before.get(one.id) ?? {};
+      before.set(one.id, now);
+      const sum = (point.slots[slot] ??= {});
+      for (const [name, value] of Object.entries(now)) {
+        sum[name] = (sum[name] ?? 0) + Math.max(0, value - (last[name] ?? 0));
+      }
+      if (now.frames > (last.frames ?? 0)) sum.height = one.frameHeight;
+    }
+  }
+
+  let isLooking = false;
+  setInterval(async () => {
+    if (isLooking || connections.length === 0) return;
+    isLooking = true;
+    const point = { isSlow: false, slots: {} };
+    for (const connection of connections) await look(connection, point);
+    points.push({ ...point, at_ms: Date.now(), connections: connections.length, restarts });
+    isLooking = false;
+  }, 500);
+
+  window.__links = { points, opened_ms: performance.timeOrigin };
+}
+
+/** The script; afterwards `window.__links` has `points` and when the page was opened. */
+export const RECORD = `(${record})();`;
