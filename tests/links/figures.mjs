@@ -1,9 +1,9 @@
 // Figures out of what was noted: pure functions of a run.
 //
 // A run is `{ begun_ms, ended_ms, calm_ms, far: [who], pages: { who: { points, seen_ms, opened_ms } },
-// teacher: { points }, queues: { who: [{ at_ms, worst_ms }] }, marks: [{ at_ms, label }] }`; `points` are those of
-// watch.mjs, `seen_ms` the times of new pictures. The line is left alone for `calm_ms` before `begun_ms`. A figure that
-// cannot be had is NaN, what never came is Infinity.
+// teacher: { points }, idle, queues: { who: [{ at_ms, worst_ms }] }, marks: [{ at_ms, label }] }`; `points` are those of
+// watch.mjs, `seen_ms` the times of new pictures. The line is left alone for `calm_ms` before `begun_ms`. `idle` is
+// the share of this machine's processors that nobody used. A figure that cannot be had is NaN, what never came Infinity.
 import { FPS } from '../browser/lib/clips.mjs';
 
 const MOVING = 0.8;

@@ -103,7 +103,7 @@ function runOf(scenario) {
   const pages = { room1: page, room2: page, room3: page };
   return {
     begun_ms: 10_000, ended_ms: (10 + seconds) * 1000, calm_ms: 10_000,
-    far: scenario.far, pages, teacher: page, queues: { room1: [] },
+    far: scenario.far, pages, teacher: page, idle: 0.5, queues: { room1: [] },
     marks: scenario.steps(seconds).map(([second, label]) => ({ at_ms: (10 + second) * 1000, label })),
   };
 }

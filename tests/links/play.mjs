@@ -1,4 +1,6 @@
 // Plays one scenario with one seed: a lesson of its own, from the opening of the pages to the last look.
+import { cpus } from 'node:os';
+import { setTimeout as pause } from 'node:timers/promises';
 import { LARGE } from '../browser/lib/clips.mjs';
 import { PLACES, ROOMS, holdLesson, showsSlides, showsTeacher } from '../browser/lib/lesson.mjs';
 import { makeLine } from '../browser/lib/relay.mjs';
@@ -11,7 +13,7 @@ const LOOK_MS = 500;
 /** Fates of other seeds have nothing in common; two numbers are a line's. */
 const SEEDS_APART = 1000;
 
-const pass = (until_ms) => new Promise((done) => setTimeout(done, Math.max(0, until_ms - Date.now())));
+const pass = (until_ms, signal) => pause(Math.max(0, until_ms - Date.now()), undefined, { signal });
 
 /** Notes the waits in the queues of the lines until told to stop. */
 function followQueues(lines) {
@@ -23,6 +25,13 @@ function followQueues(lines) {
     }
   }, LOOK_MS);
   return { queues, stop: () => clearInterval(timer) };
+}
+
+/** Processor time of this machine so far: what was idle, and all. */
+function processors() {
+  const all = cpus().flatMap(({ times }) => Object.entries(times));
+  const total = (some) => some.reduce((sum, [, ms]) => sum + ms, 0);
+  return { idle: total(all.filter(([name]) => name === 'idle')), all: total(all) };
 }
 
 /** What a page noted. */
@@ -44,22 +53,22 @@ async function begin(scenario, school) {
 }
 
 /** The steps in their time; gives when each was done. */
-async function go(scenario, { begun_ms, seconds, lines, displays }) {
+async function go(scenario, { begun_ms, seconds, lines, displays, signal }) {
   const marks = [];
   for (const [second, label, action] of scenario.steps(seconds)) {
-    await pass(begun_ms + second * 1000);
+    await pass(begun_ms + second * 1000, signal);
     marks.push({ at_ms: Date.now(), label });
     await action({ lines, displays });
   }
-  await pass(begun_ms + seconds * 1000);
+  await pass(begun_ms + seconds * 1000, signal);
   return marks;
 }
 
 /**
  * Plays a scenario for so many seconds after a calm of `calm_s`, which begins `warm_s` after everybody is seen, when
- * senders have found their rates; gives a run as figures.mjs says.
+ * senders have found their rates; gives a run as figures.mjs says. `signal` ends it early, with everybody sent home.
  */
-export async function play(scenario, { seed, seconds: wanted, warm_s, calm_s }) {
+export async function play(scenario, { seed, seconds: wanted, warm_s, calm_s, signal }) {
   const seconds = Math.max(wanted, scenario.least_s ?? 0);
   const bottlenecks = scenario.share?.();
   const lines = Object.fromEntries(scenario.lines.map((who, i) =>
@@ -81,13 +90,16 @@ export async function play(scenario, { seed, seconds: wanted, warm_s, calm_s }) 
     const { queues, stop } = followQueues(lines);
     ends.unshift(stop);
     const begun_ms = Date.now() + (warm_s + calm_s) * 1000;
-    await pass(begun_ms);
-    const marks = await go(scenario, { begun_ms, seconds, lines, displays });
+    await pass(begun_ms, signal);
+    const before = processors();
+    const marks = await go(scenario, { begun_ms, seconds, lines, displays, signal });
     const ended_ms = Date.now();
+    const after = processors();
+    const idle = (after.idle - before.idle) / (after.all - before.all);
     const pages = {};
     for (const [i, display] of displays.entries()) pages[ROOMS[i]] = await noted(display);
     const teacher = await noted(school.teacher);
-    return { begun_ms, ended_ms, calm_ms: calm_s * 1000, far: scenario.far, pages, teacher, queues, marks };
+    return { begun_ms, ended_ms, calm_ms: calm_s * 1000, far: scenario.far, pages, teacher, idle, queues, marks };
   } catch (error) {
     scene.passed = false;
     throw error;

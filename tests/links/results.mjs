@@ -2,7 +2,7 @@
 import { mkdirSync, readFileSync, writeFileSync, existsSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { SCENARIOS, TOLD } from './scenarios.mjs';
+import { IDLE, SCENARIOS, TOLD } from './scenarios.mjs';
 
 const HERE = dirname(fileURLToPath(import.meta.url));
 const NUMBERS = join(HERE, 'results.json');
@@ -43,14 +43,19 @@ const shown = (value, unit) => {
 const goalOf = ({ most, least, unit }) =>
   most !== undefined ? `≤ ${shown(most, unit)}` : least !== undefined ? `≥ ${shown(least, unit)}` : '–';
 
-const verdict = (holds) => (holds === null ? '' : holds ? 'held' : '**short**');
+/** With less left of the machine than this, percent, it was itself too slow. */
+const FULL = 5;
+
+const verdict = (holds, isFull) => (holds === null ? '' : holds ? 'held' : `**short**${isFull ? ', machine full' : ''}`);
 
 /** The rows of one scenario: its goals, then what is only told. */
 export function rowsOf(scenario, kept) {
+  const keptOf = (what) => kept.runs.map(({ figures }) => figures?.[what] ?? null);
+  const isFull = judge({ least: FULL }, keptOf(IDLE)).holds === false && kept.runs.some(({ figures }) => figures);
   return [...scenario.goals, ...TOLD].map((goal) => {
-    const { median, worst, holds } = judge(goal, kept.runs.map(({ figures }) => figures?.[goal.what] ?? null));
+    const { median, worst, holds } = judge(goal, keptOf(goal.what));
     const said = (value) => (holds === null && !Number.isFinite(value) ? '–' : shown(value, goal.unit));
-    return { holds, cells: [goal.what, goalOf(goal), said(median), said(worst), verdict(holds)] };
+    return { holds, cells: [goal.what, goalOf(goal), said(median), said(worst), verdict(holds, isFull)] };
   });
 }
 
@@ -60,8 +65,9 @@ function table(results) {
     '',
     'A teacher’s console and displays in Chromium and the release build, each display behind a relay with a seeded model',
     'of its line (`models.mjs`). Measured at the display twice a second with `getStats`; gaps by the frame counters in the',
-    'picture. Everything runs on one machine, so its own load is in the figures: `clean` tells how much. The teacher’s',
-    'camera gives 15 frames a second at 960 × 540, so limits of frames are shares of that. HTTP and ICE-TCP are not shaped.',
+    'picture. Everything runs on one machine, so its own load is in the figures: `clean` and the idle time tell how much; a',
+    'verdict of runs that left no processor time says so. The teacher’s camera gives 15 frames a second at 960 × 540, so',
+    'limits of frames are shares of that. HTTP and ICE-TCP are not shaped.',
     '',
     'Whole: `node tests/links/run.mjs`; one scenario: `--only NAME`; the long ones too: `--long`; a quick look that writes',
     'nothing: `--quick`. Where one page of several is meant it is the worst. Median and worst are over the seeds; the',
@@ -84,17 +90,22 @@ function table(results) {
       lines.push(`| ${[head, ...cells].join(' | ')} |`);
     });
   }
-  lines.splice(11, 0, `${counts.held} goals held, ${counts.short} short.`, '');
+  lines.splice(11, 0, '', `${counts.held} goals held, ${counts.short} short.`);
   return `${lines.join('\n')}\n`;
 }
 
+const keptSoFar = () => (existsSync(NUMBERS) ? JSON.parse(readFileSync(NUMBERS, 'utf8')) : {});
+
+/** Writes the table anew from the numbers that are kept: goals may have changed. */
+export const rewrite = () => writeFileSync(TABLE, table(keptSoFar()));
+
 /** Keeps the runs of a scenario, `[{ seed, figures } | { seed, failure }]`, and its picture; the rest stays as it was. */
 export function publish(scenario, { seconds, runs }, picture) {
-  const results = existsSync(NUMBERS) ? JSON.parse(readFileSync(NUMBERS, 'utf8')) : {};
+  const results = keptSoFar();
   results[scenario.name] = { seconds, runs };
   const inOrder = Object.fromEntries(SCENARIOS.filter(({ name }) => results[name]).map(({ name }) => [name, results[name]]));
   writeFileSync(NUMBERS, `${JSON.stringify(inOrder, null, 1)}\n`);
-  writeFileSync(TABLE, table(inOrder));
+  rewrite();
   mkdirSync(PLOTS, { recursive: true });
   if (picture) writeFileSync(join(PLOTS, `${scenario.name}.svg`), picture);
 }

@@ -64,10 +64,14 @@ const again = (most, label) => ({
   figure: worst((run, who) => next_s(run.pages[who].seen_ms, markOf(run, label)), Math.max),
 });
 
+/** What the machine had left: without any, a figure is about the machine. */
+export const IDLE = 'machine idle';
+
 /** Told of every scenario without a limit. */
 export const TOLD = [
   { what: 'received', unit: 'kbit/s', figure: worst((run, who) => received_bps(whole(run, who)) / KBIT, Math.min) },
   { what: 'freezes', unit: '', figure: worst((run, who) => freezes(whole(run, who)), Math.max) },
+  { what: IDLE, unit: '%', figure: (run) => 100 * run.idle },
   {
     what: 'teacher’s machine too slow', unit: '% of the time',
     figure: (run) => 100 * slowShare(span(run.teacher.points, run.begun_ms, run.ended_ms)),
