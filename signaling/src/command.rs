@@ -255,6 +255,10 @@ pub struct LineFacts {
     pub bitrate_down: u32,
     /// Bits per second that the way down is believed to take, where the client tells what arrives.
     pub estimate_down: Option<u32>,
+    /// Pictures that keep their last frame, because the way down takes no more.
+    pub pictures_held: u8,
+    /// Pictures that come less fine, or slides less often, than there are, for the same reason.
+    pub pictures_reduced: u8,
     /// Level of the session's microphone, 0 (silent) to 127 (loud), from RFC 6464, even while muted.
     pub audio_level: u8,
     /// True while packets of the session's microphone arrive.

@@ -85,6 +85,10 @@ pub enum ServerMessage {
         /// What the way down is believed to take, kbit/s.
         #[serde(skip_serializing_if = "Option::is_none")]
         down_kbps: Option<u32>,
+        /// Pictures that keep their last frame, because the way down takes no more.
+        held: u8,
+        /// Pictures that come less fine, or slides less often, for the same reason.
+        reduced: u8,
         /// Microphone, 0 to 127.
         level: u8,
     },
@@ -147,7 +151,7 @@ pub enum Bell {
 pub enum Quality {
     /// Well.
     Good,
-    /// Losing more than 5 %, or slower than 400 ms.
+    /// Losing more than 5 %, slower than 400 ms, or too thin for all pictures.
     Weak,
     /// No session where one was.
     Lost,

@@ -147,6 +147,12 @@ impl SendSlot {
         }
     }
 
+    /// True where pictures are shown, false for sound.
+    pub fn is_picture(&self) -> bool {
+        use Slot::{Screen, StageVideo, TeacherVideo, Thumbnail, Video};
+        matches!(self.slot, Screen | StageVideo | TeacherVideo | Thumbnail(_) | Video)
+    }
+
     /// The highest layer it may show of a track that serves it; `None`: it takes nothing from there now.
     pub fn most(&self, is_twin: bool, twin_lives: bool) -> Option<u8> {
         if self.clogged {

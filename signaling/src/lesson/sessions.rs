@@ -326,7 +326,8 @@ impl Lesson {
         let Some(seat) = self.sessions.get(&session).map(|s| s.seat) else { return };
         let weak = facts.loss_up > WEAK_LOSS
             || facts.loss_down > WEAK_LOSS
-            || facts.round_trip_ms.is_some_and(|ms| ms > WEAK_ROUND_TRIP_MS);
+            || facts.round_trip_ms.is_some_and(|ms| ms > WEAK_ROUND_TRIP_MS)
+            || facts.pictures_held > 0;
         let quality = if weak { Quality::Weak } else { Quality::Good };
         let Some(found) = self.seat_mut(seat) else { return };
         found.line = facts;
@@ -339,6 +340,8 @@ impl Lesson {
             loss_down: facts.loss_down,
             round_trip_ms: facts.round_trip_ms,
             down_kbps: facts.estimate_down.map(|bits| bits / 1_000),
+            held: facts.pictures_held,
+            reduced: facts.pictures_reduced,
             level: facts.audio_level,
         };
         out.push(Effect::Tell(Audience::Teacher(self.members.clone()), message.clone()));

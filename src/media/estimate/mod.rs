@@ -167,6 +167,7 @@ impl Estimate {
             // A probe that met a queue says where the limit is; one that did not, that there is at least so much.
             if found > self.rate && usage != Usage::Over {
                 self.rate = found.min(MOST);
+                self.prober.note_raised(now);
             }
         }
         let may_lower =

@@ -13,6 +13,9 @@ const FIRST: [f64; 2] = [3.0, 6.0];
 const LATER: f64 = 2.0;
 /// Between two probes of a line that is known.
 const INTERVAL: Duration = Duration::from_secs(5);
+/// A rate that falls so soon after a probe had raised it was promised too much.
+const DOUBTFUL: Duration = Duration::from_secs(8);
+const MOST_CAUTION: u32 = 4;
 /// Between those at the start.
 const FIRST_INTERVAL: Duration = Duration::from_millis(250);
 /// Of what the spacing says a little is left free: others use the line too.
@@ -54,6 +57,10 @@ pub(super) struct Prober {
     firsts: usize,
     next: Option<Duration>,
     running: Option<Running>,
+    /// When a probe last raised the rate.
+    raised: Option<Duration>,
+    /// After probes that promised too much the next ones wait this many times as long.
+    caution: u32,
     found: Option<f64>,
 }
 
@@ -64,7 +71,7 @@ impl Prober {
             return None;
         }
         let factor = FIRST.get(self.firsts).copied().unwrap_or(LATER);
-        let interval = if self.firsts < FIRST.len() { FIRST_INTERVAL } else { INTERVAL };
+        let interval = if self.firsts < FIRST.len() { FIRST_INTERVAL } else { INTERVAL * self.caution.max(1) };
         self.firsts += 1;
         self.next = Some(now + interval);
         let goal = (rate * factor).min(wanted * 1.2);
@@ -79,7 +86,19 @@ impl Prober {
         self.running = None;
         self.found = None;
         self.firsts = FIRST.len();
-        self.next = Some(now + INTERVAL);
+        // What the line lets through for the blink of a probe, others may take the rest of the time.
+        let promised = self.raised.take().is_some_and(|at| now.saturating_sub(at) < DOUBTFUL);
+        self.caution = if promised { (self.caution.max(1) * 2).min(MOST_CAUTION) } else { self.caution.max(1) };
+        self.next = Some(now + INTERVAL * self.caution);
+    }
+
+    /// The rate was raised by what a probe found.
+    pub(super) fn note_raised(&mut self, now: Duration) {
+        // It held since the one before.
+        if self.raised.is_some_and(|at| now.saturating_sub(at) >= DOUBTFUL) {
+            self.caution = 1;
+        }
+        self.raised = Some(now);
     }
 
     /// Notes what became of a packet of a probe.

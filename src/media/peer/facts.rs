@@ -2,9 +2,11 @@
 
 use std::time::Duration;
 
-use tongke_signaling::command::LineFacts;
+use tongke_signaling::command::{LineFacts, Slot};
 
 use super::Peer;
+use crate::media::ladder::Pick;
+use crate::media::slot::SendSlot;
 
 /// Figures since the last call of [`Peer::take_facts`].
 #[derive(Clone, Copy, Debug, Default)]
@@ -77,6 +79,11 @@ impl Peer {
         let takes = self.estimate.is_fed().then(|| self.estimate.rate());
         let depth = self.redundancy.note(loss_down, takes);
         self.slots.iter_mut().for_each(|slot| slot.depth = depth);
+        let is_small = |s: &SendSlot| matches!(s.slot, Slot::Thumbnail(_));
+        let pictures = || self.slots.iter().filter(|s| s.is_picture() && s.want.is_some());
+        let held = pictures().filter(|s| s.place.pick == Pick::Held).count();
+        let reduced =
+            pictures().filter(|s| !is_small(s) && matches!(s.place.pick, Pick::Slow | Pick::Layer(_))).count();
         let rate = |bytes: u64| (bytes as f32 * 8.0 / seconds.max(0.1)) as u32;
         LineFacts {
             loss_up,
@@ -85,6 +92,8 @@ impl Peer {
             bitrate_up: rate(counters.bytes_up),
             bitrate_down: rate(counters.bytes_down),
             estimate_down: takes.map(|bits| bits as u32),
+            pictures_held: held as u8,
+            pictures_reduced: reduced as u8,
             ..LineFacts::default()
         }
     }

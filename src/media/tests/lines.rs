@@ -270,3 +270,22 @@ fn one_weak_room_costs_the_others_nothing() {
     println!("alone {before}, beside a weak room {beside}: {:.3}", beside / before);
     assert!((beside / before - 1.0).abs() < 0.05);
 }
+
+#[test]
+fn two_rooms_behind_one_line_both_hear_and_see_the_slides() {
+    for seed in 1..=3 {
+        let mut lesson = Lesson::new(seed, &[(2, Some(2e6))]);
+        lesson.teach(10_000);
+        lesson.w.behind.insert(3, 2);
+        lesson.sit(3);
+        lesson.teach(10_000);
+        (lesson.got(2), lesson.got(3), lesson.queue(2));
+        lesson.teach(30_000);
+        let (first, second, queue) = (lesson.got(2), lesson.got(3), lesson.queue(2));
+        println!("seed {seed}: {first:?}\n{second:?}\nqueue {queue:?}");
+        for got in [&first, &second] {
+            assert!(got.of(What::Sound) >= 30 * 50 * 99 / 100, "sound: {}", got.of(What::Sound));
+            assert!(got.of(What::Slow) + got.of(What::Slides) > 0, "slides");
+        }
+    }
+}

@@ -53,6 +53,8 @@ pub(super) struct World {
     pub(super) loss: f64,
     /// Lines to clients that are narrow.
     pub(super) narrow: BTreeMap<u16, Narrow>,
+    /// Clients behind the line of another.
+    pub(super) behind: BTreeMap<u16, u16>,
     /// Loss on the way to a client, 0 to 1.
     pub(super) lossy: BTreeMap<u16, f64>,
     pub(super) recorded: usize,
@@ -127,6 +129,7 @@ impl World {
             sessions: BTreeMap::new(),
             loss: 0.0,
             narrow: BTreeMap::new(),
+            behind: BTreeMap::new(),
             lossy: BTreeMap::new(),
             recorded: 0,
             sent: Vec::new(),
@@ -204,7 +207,8 @@ impl World {
             {
                 return;
             }
-            if let Some(narrow) = self.narrow.get_mut(&to.port()) {
+            let line = self.behind.get(&to.port()).copied().unwrap_or(to.port());
+            if let Some(narrow) = self.narrow.get_mut(&line) {
                 let Some(wait) = narrow.pass(self.now, datagram.len() + 28) else { return };
                 waits = wait;
             }

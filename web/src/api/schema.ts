@@ -3228,6 +3228,11 @@ export interface components {
              * @description What the way down is believed to take, kbit/s.
              */
             down_kbps?: number | null;
+            /**
+             * Format: int32
+             * @description Pictures that keep their last frame, because the way down takes no more.
+             */
+            held: number;
             /** @enum {string} */
             kind: "quality";
             /**
@@ -3247,6 +3252,11 @@ export interface components {
             loss_up: number;
             /** @description In a word. */
             quality: components["schemas"]["Quality"];
+            /**
+             * Format: int32
+             * @description Pictures that come less fine, or slides less often, for the same reason.
+             */
+            reduced: number;
             /**
              * Format: int32
              * @description Round trip.
