@@ -110,7 +110,7 @@ impl Stage {
 
     fn join(&mut self, number: u16, seat: SeatId, role: SessionRole, offer: String) -> String {
         let session = session(number);
-        let join = Command::Join { lesson: LESSON, session, seat, role, offer };
+        let join = Command::Join { lesson: LESSON, session, seat, role, line: None, offer };
         self.sfu.handle_command(self.now, join, &mut self.out);
         let answer = self.out.events.iter().find_map(|e| match e {
             Event::Answered { answer, .. } => Some(answer.clone()),

@@ -42,6 +42,10 @@ id!(
     SessionId
 );
 id!(
+    /// The line of a school to the world, which its rooms share; the school's own id.
+    LineId
+);
+id!(
     /// One recording of one lesson; random (v4).
     RecordingId
 );
@@ -161,6 +165,8 @@ pub enum Command {
         seat: SeatId,
         /// Which m-lines it must have.
         role: SessionRole,
+        /// Sessions of one line share what it takes.
+        line: Option<LineId>,
         /// SDP.
         offer: String,
     },

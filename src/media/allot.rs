@@ -1,11 +1,12 @@
 //! What each receiver of a lesson gets of its pictures: measures what they cost, asks the [`super::ladder`], and lets
 //! layers flow or rest. Looked at four times a second, never per packet.
 
+use std::net::IpAddr;
 use std::time::{Duration, Instant};
 
 use arrayvec::ArrayVec;
 use slab::Slab;
-use tongke_signaling::command::{Event, Slot, SourceKind};
+use tongke_signaling::command::{Event, LineId, Slot, SourceKind};
 
 use super::ladder::{self, Line, MAX_WISHES, Pick, Place, Rank, Wish};
 use super::outbox::Outbox;
@@ -42,44 +43,90 @@ impl Watched {
     }
 }
 
+/// Shares out what a line takes among the receivers that share it; mostly that is one. Slots that get nothing rest;
+/// whatever else changes, changes when the room's tracks are looked at next ([`Room::retarget`]).
+pub fn allot(keys: &[PeerKey], rooms: &Slab<Room>, now: Instant, peers: &mut Slab<Peer>, out: &mut Outbox) {
+    let mut wishes: ArrayVec<Wish, MAX_WISHES> = ArrayVec::new();
+    let mut places: ArrayVec<Place, MAX_WISHES> = ArrayVec::new();
+    let mut whose: ArrayVec<(PeerKey, usize), MAX_WISHES> = ArrayVec::new();
+    let (mut line, mut given) = (Line { budget: 0.0, is_new: true }, 0.0);
+    for key in keys {
+        let Some(peer) = peers.get_mut(*key) else { continue };
+        peer.set_pace(now);
+        let Some((budget, is_new)) = peer.picture_budget(now) else { continue };
+        // What one could take beside what the others take, the line takes at least.
+        let takes = peer.given.min(budget);
+        line.budget = if line.budget > 0.0 { (line.budget + takes).max(budget + given) } else { budget };
+        line.is_new &= is_new;
+        given += takes;
+        let at_once = now.saturating_duration_since(peer.connected.unwrap_or(now)) < NEW;
+        let Some(room) = rooms.get(peer.room) else { continue };
+        let mut wanted = 0.0;
+        for (at, slot) in peer.slots.iter().enumerate() {
+            let Some(wish) = room.wish(slot, at_once, now).filter(|_| !wishes.is_full()) else { continue };
+            wanted += wish.most();
+            wishes.push(wish);
+            places.push(slot.place);
+            whose.push((*key, at));
+        }
+        peer.wanted = wanted * ladder::ROOMY;
+        peer.given = 0.0;
+    }
+    ladder::climb(line, &wishes, &mut places, now);
+    for (((key, at), place), wish) in whose.iter().zip(&places).zip(&wishes) {
+        let Some(peer) = peers.get_mut(*key) else { continue };
+        peer.given += wish.cost(place.pick);
+        let session = peer.session;
+        let Some(slot) = peer.slots.get_mut(*at) else { continue };
+        slot.place = *place;
+        if place.pick == Pick::Held && (slot.shown.is_some() || slot.target.is_some()) {
+            let (slot, source) = (slot.slot, slot.want);
+            peer.rest(*at);
+            out.events.push(Event::SlotState { session, slot, source, live: false });
+        }
+    }
+}
+
+/// Receivers by the line they share: of one school, behind one address. Everybody else has a line of their own.
+pub fn allot_all(
+    sharing: &mut Vec<(Sharing, PeerKey)>,
+    rooms: &Slab<Room>,
+    now: Instant,
+    peers: &mut Slab<Peer>,
+    out: &mut Outbox,
+) {
+    sharing.clear();
+    sharing.extend(peers.iter().filter(|(_, p)| p.is_connected()).map(|(key, peer)| {
+        let shared = peer.line.zip(peer.path.map(|p| p.remote.ip()));
+        (shared.map_or(Sharing::Alone(key), |(line, ip)| Sharing::Line(line, ip)), key)
+    }));
+    sharing.sort_unstable();
+    for group in sharing.chunk_by(|a, b| a.0 == b.0) {
+        let keys: ArrayVec<PeerKey, MAX_SHARING> = group.iter().map(|(_, key)| *key).take(MAX_SHARING).collect();
+        allot(&keys, rooms, now, peers, out);
+        for (_, key) in group.iter().skip(MAX_SHARING) {
+            allot(&[*key], rooms, now, peers, out);
+        }
+    }
+}
+
+/// Receivers weighed together; more rooms on one line than this take their chances.
+const MAX_SHARING: usize = 6;
+
+/// What several receivers may share.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub enum Sharing {
+    /// Nothing.
+    Alone(PeerKey),
+    /// A school's line, behind one address.
+    Line(LineId, IpAddr),
+}
+
 impl Room {
     /// Measures what layers cost.
     pub fn weigh(&mut self, now: Instant) {
         for layer in self.tracks.iter_mut().flat_map(|t| t.layers.iter_mut().flatten()) {
             layer.meter.roll(now);
-        }
-    }
-
-    /// Shares out what a receiver's line takes. Slots that get nothing rest; whatever else changes, changes when the
-    /// room's tracks are looked at next ([`Room::retarget`]).
-    pub fn allot(&self, key: PeerKey, now: Instant, peers: &mut Slab<Peer>, out: &mut Outbox) {
-        let Some(peer) = peers.get_mut(key) else { return };
-        peer.set_pace(now);
-        let since = now.saturating_duration_since(peer.connected.unwrap_or(now));
-        let Some((budget, is_new)) = peer.picture_budget(now) else { return };
-        let line = Line { budget, is_new, at_once: since < NEW };
-        let mut wishes: ArrayVec<Wish, MAX_WISHES> = ArrayVec::new();
-        let mut places: ArrayVec<&mut Place, MAX_WISHES> = ArrayVec::new();
-        for slot in &mut peer.slots {
-            if let Some(wish) = self.wish(slot, now)
-                && !wishes.is_full()
-            {
-                wishes.push(wish);
-                places.push(&mut slot.place);
-            }
-        }
-        ladder::climb(line, &wishes, &mut places, now);
-        let wanted = wishes.iter().map(Wish::most).sum::<f64>() * ladder::ROOMY;
-        drop(places);
-        peer.wanted = wanted;
-        let session = peer.session;
-        for at in 0..peer.slots.len() {
-            let Some(slot) = peer.slots.get(at) else { continue };
-            if slot.place.pick == Pick::Held && (slot.shown.is_some() || slot.target.is_some()) {
-                let (slot, source) = (slot.slot, slot.want);
-                peer.rest(at);
-                out.events.push(Event::SlotState { session, slot, source, live: false });
-            }
         }
     }
 
@@ -111,7 +158,7 @@ impl Room {
     }
 
     /// What a slot could show now, and at what cost; `None` for sound and for what does not come.
-    fn wish(&self, slot: &SendSlot, now: Instant) -> Option<Wish> {
+    fn wish(&self, slot: &SendSlot, at_once: bool, now: Instant) -> Option<Wish> {
         let rank = match slot.slot {
             Slot::Screen => Rank::Screen,
             Slot::TeacherVideo | Slot::Video => Rank::Teacher,
@@ -133,7 +180,7 @@ impl Room {
             let below = steps.last().map_or(0.0, |s| s.1);
             steps.push((Pick::Layer(layer), track.cost(layer).max(below)));
         }
-        Some(Wish { rank, steps })
+        Some(Wish { rank, steps, at_once })
     }
 
     /// The slow twin of slides, where their teacher has a line for it.

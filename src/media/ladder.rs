@@ -13,8 +13,8 @@ use super::track::MAX_LAYERS;
 
 /// Most ways to serve one slot: the slow twin, or nothing, and the layers.
 pub const MAX_STEPS: usize = MAX_LAYERS + 1;
-/// Most pictures of one receiver.
-pub const MAX_WISHES: usize = 12;
+/// Most pictures that are weighed against each other: those of six rooms on one line.
+pub const MAX_WISHES: usize = 40;
 /// A finer picture comes when there has been room for it for so long.
 const HOLD: Duration = Duration::from_secs(3);
 /// What flows may take this much of the line before less flows, so that a line at its limit does not flutter.
@@ -58,6 +58,8 @@ pub struct Wish {
     pub rank: Rank,
     /// Ways, the cheapest first, with bit/s.
     pub steps: ArrayVec<(Pick, f64), MAX_STEPS>,
+    /// A lesson has just begun for this receiver: no waiting.
+    pub at_once: bool,
 }
 
 impl Wish {
@@ -164,16 +166,14 @@ pub struct Line {
     pub budget: f64,
     /// Nothing bad is known of it yet.
     pub is_new: bool,
-    /// A lesson has just begun for this receiver: no waiting.
-    pub at_once: bool,
 }
 
 /// Moves each slot's place by what its line takes.
-pub fn climb(line: Line, wishes: &[Wish], places: &mut [&mut Place], now: Instant) {
+pub fn climb(line: Line, wishes: &[Wish], places: &mut [Place], now: Instant) {
     let least = share(line.budget * KEEP, wishes, line.is_new);
     let most = share(line.budget * RISE, wishes, line.is_new);
-    for ((place, least), most) in places.iter_mut().zip(least).zip(most) {
-        place.step(least, most, line.at_once, now);
+    for (((place, wish), least), most) in places.iter_mut().zip(wishes).zip(least).zip(most) {
+        place.step(least, most, wish.at_once, now);
     }
 }
 
@@ -182,7 +182,7 @@ mod tests {
     use super::*;
 
     fn wish(rank: Rank, steps: &[(Pick, f64)]) -> Wish {
-        Wish { rank, steps: steps.iter().copied().collect() }
+        Wish { rank, steps: steps.iter().copied().collect(), at_once: false }
     }
 
     /// A lesson as a display sees it, kbit/s: slides 100 slow, 800 whole; teacher 150, 500, 1500; stage 150, 500; two
@@ -242,9 +242,8 @@ mod tests {
         let wishes = lesson();
         let mut places = [Place::default(); 5];
         let mut climb_to = |budget: f64, at_ms: u64| {
-            let line = Line { budget, is_new: false, at_once: false };
-            let mut borrowed: Vec<&mut Place> = places.iter_mut().collect();
-            climb(line, &wishes, &mut borrowed, t0 + Duration::from_millis(at_ms));
+            let line = Line { budget, is_new: false };
+            climb(line, &wishes, &mut places, t0 + Duration::from_millis(at_ms));
             places[3].pick
         };
         assert_eq!(climb_to(5_000.0, 0), Pick::Best);
@@ -263,14 +262,13 @@ mod tests {
     #[test]
     fn what_is_new_takes_what_fits_without_waiting() {
         let t0 = crate::net::clock::now();
-        let wishes = lesson();
+        let mut wishes = lesson();
         let mut places = [Place { pick: Pick::Held, ..Place::default() }; 5];
         places[2].renew();
-        let mut borrowed: Vec<&mut Place> = places.iter_mut().collect();
-        climb(Line { budget: 5_000.0, is_new: false, at_once: false }, &wishes, &mut borrowed, t0);
+        climb(Line { budget: 5_000.0, is_new: false }, &wishes, &mut places, t0);
         assert_eq!(places.map(|p| p.pick), [Pick::Held, Pick::Held, Pick::Best, Pick::Held, Pick::Held]);
-        let mut borrowed: Vec<&mut Place> = places.iter_mut().collect();
-        climb(Line { budget: 5_000.0, is_new: false, at_once: true }, &wishes, &mut borrowed, t0);
+        wishes.iter_mut().for_each(|w| w.at_once = true);
+        climb(Line { budget: 5_000.0, is_new: false }, &wishes, &mut places, t0);
         assert_eq!(places.map(|p| p.pick), [Pick::Best; 5]);
     }
 }

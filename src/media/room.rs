@@ -140,20 +140,21 @@ impl Room {
         }
     }
 
-    /// Puts a source into a slot.
+    /// Puts a source into a slot; false where nothing changes.
     pub fn show(
         &mut self,
         key: PeerKey,
         slot: Slot,
         source: Option<Source>,
-        now: Instant,
         peers: &mut Slab<Peer>,
         out: &mut Outbox,
-    ) {
-        let Some(peer) = peers.get_mut(key) else { return };
-        let Some((index, place)) = peer.slots.iter_mut().enumerate().find(|(_, s)| s.slot == slot) else { return };
+    ) -> bool {
+        let Some(peer) = peers.get_mut(key) else { return false };
+        let Some((index, place)) = peer.slots.iter_mut().enumerate().find(|(_, s)| s.slot == slot) else {
+            return false;
+        };
         if place.want == source {
-            return;
+            return false;
         }
         place.want = source;
         place.place.renew();
@@ -166,7 +167,11 @@ impl Room {
                 track.viewers.push((key, index));
             }
         }
-        self.allot(key, now, peers, out);
+        true
+    }
+
+    /// Looks anew at all that may serve who asked for a source ([`Room::retarget`]).
+    pub fn retarget_source(&mut self, source: Option<Source>, now: Instant, peers: &mut Slab<Peer>, out: &mut Outbox) {
         for track in 0..self.tracks.len() {
             if self.tracks.get(track).is_some_and(|t| t.serves(source)) {
                 self.retarget(track, now, peers, out);

@@ -2,7 +2,7 @@
 
 use super::{Audience, Effect, Holder, Lesson, Now, Session, SlotFacts};
 use crate::command::{
-    Command, LeaveCause, LineFacts, SeatId, SessionId, SessionRole, Slot, Source, SourceKind, VideoCodec,
+    Command, LeaveCause, LineFacts, LineId, SeatId, SessionId, SessionRole, Slot, Source, SourceKind, VideoCodec,
 };
 use crate::messages::{Quality, ServerMessage, SlotView, slot_word};
 use crate::model::RoomKind;
@@ -106,7 +106,9 @@ impl Lesson {
             etag: String::new(),
         };
         self.sessions.insert(session, joining);
-        out.push(Effect::Order(Command::Join { lesson: self.id(), session, seat, role, offer }));
+        let school = self.seat(seat).and_then(|s| s.facts.school.as_ref());
+        let line = school.map(|s| LineId(s.id.0));
+        out.push(Effect::Order(Command::Join { lesson: self.id(), session, seat, role, line, offer }));
         Ok(session)
     }
 

@@ -108,6 +108,11 @@ impl Estimate {
         self.draining.map_or(self.rate, |line| self.rate.max(BACK_OFF * line))
     }
 
+    /// True while a long queue is being emptied.
+    pub fn is_draining(&self) -> bool {
+        self.draining.is_some()
+    }
+
     /// True where the line has shown a limit not long ago, so that bursts should be smoothed.
     pub fn is_tight(&self, now: Duration) -> bool {
         self.lowered.is_some_and(|at| now.saturating_sub(at) < TIGHT)

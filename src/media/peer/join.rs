@@ -86,6 +86,8 @@ impl Peer {
             created: now,
             connected: None,
             wanted: 0.0,
+            line: None,
+            given: 0.0,
             last_heard: now,
             counters: Counters::default(),
             dtls: Dtls::new(server.identity.clone(), offer.fingerprint.clone()),

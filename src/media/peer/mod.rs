@@ -16,7 +16,7 @@ mod rebind;
 use std::collections::HashMap;
 use std::time::{Duration, Instant};
 
-use tongke_signaling::command::{SeatId, SessionId, SessionRole, SourceKind};
+use tongke_signaling::command::{LineId, SeatId, SessionId, SessionRole, SourceKind};
 
 pub use egress::Forward;
 pub use facts::{Counters, Redundancy};
@@ -111,6 +111,10 @@ pub struct Peer {
     pub last_heard: Instant,
     /// What all its pictures at their best would cost, bit/s.
     pub wanted: f64,
+    /// The line it shares with others, if any.
+    pub line: Option<LineId>,
+    /// What its pictures were given last, bit/s.
+    pub given: f64,
     /// Figures of the present second.
     pub counters: Counters,
     dtls: Dtls,

@@ -2,9 +2,12 @@
 
 use std::time::Instant;
 
-use tongke_signaling::command::{Command, Event, LeaveCause, LessonId, Refusal, SeatId, SessionId, SessionRole};
+use tongke_signaling::command::{
+    Command, Event, LeaveCause, LessonId, LineId, Refusal, SeatId, SessionId, SessionRole,
+};
 
 use super::Sfu;
+use crate::media::allot::allot;
 use crate::media::ice::Credentials;
 use crate::media::outbox::Outbox;
 use crate::media::peer::{Negotiation, Peer};
@@ -25,8 +28,8 @@ pub(super) fn handle(sfu: &mut Sfu, now: Instant, command: Command, out: &mut Ou
             with_room(sfu, lesson, |room, peers| room.record_to(recording, now, peers, out));
         }
         Command::Close { lesson } => close(sfu, lesson, now, out),
-        Command::Join { lesson, session, seat, role, offer } => {
-            if let Err(refusal) = join(sfu, now, lesson, (session, seat, role), &offer, out) {
+        Command::Join { lesson, session, seat, role, line, offer } => {
+            if let Err(refusal) = join(sfu, now, lesson, (session, seat, role), (line, &offer), out) {
                 out.events.push(Event::Refused { session, refusal });
             }
         }
@@ -41,8 +44,14 @@ pub(super) fn handle(sfu: &mut Sfu, now: Instant, command: Command, out: &mut Ou
         }
         Command::Show { session, slot, source } => {
             let Some(key) = sfu.sessions.get(&session).copied() else { return };
-            let Some(room) = sfu.peers.get(key).and_then(|p| sfu.rooms.get_mut(p.room)) else { return };
-            room.show(key, slot, source, now, &mut sfu.peers, out);
+            let Some(at) = sfu.peers.get(key).map(|p| p.room) else { return };
+            let shows = |room: &mut Room| room.show(key, slot, source, &mut sfu.peers, out);
+            if sfu.rooms.get_mut(at).is_some_and(shows) {
+                allot(&[key], &sfu.rooms, now, &mut sfu.peers, out);
+                if let Some(room) = sfu.rooms.get_mut(at) {
+                    room.retarget_source(source, now, &mut sfu.peers, out);
+                }
+            }
         }
         Command::Mute { lesson, source, muted } => {
             with_room(sfu, lesson, |room, peers| room.mute(source, muted, now, peers, out));
@@ -71,7 +80,7 @@ fn join(
     now: Instant,
     lesson: LessonId,
     who: (SessionId, SeatId, SessionRole),
-    offer: &str,
+    (line, offer): (Option<LineId>, &str),
     out: &mut Outbox,
 ) -> Result<(), Refusal> {
     let room_key = *sfu.lessons.get(&lesson).ok_or(Refusal::Unknown)?;
@@ -101,6 +110,7 @@ fn join(
     }
     let mut peer = joined.peer;
     peer.room = room_key;
+    peer.line = line;
     let etag = peer.credentials.etag();
     let ufrag = peer.credentials.ufrag.clone();
     let key = sfu.peers.insert(peer);

@@ -12,6 +12,7 @@ use rand::rngs::StdRng;
 use slab::Slab;
 use tongke_signaling::command::{Command, Event, LeaveCause, LessonId, SessionId};
 
+use super::allot::Sharing;
 use super::departures::Ticks;
 use super::dtls::{Identity, Progress};
 use super::ice::Check;
@@ -64,6 +65,8 @@ pub struct Sfu {
     serials: u64,
     full: bool,
     timers: Timers,
+    /// Kept from look to look, so that none allocates.
+    sharing: Vec<(Sharing, PeerKey)>,
     /// Datagrams of strangers that may still be looked at in this turn.
     strangers_left: u8,
     ended: strangers::Ended,
@@ -88,6 +91,7 @@ impl Sfu {
             serials: 0,
             full: false,
             timers: Timers::default(),
+            sharing: Vec::new(),
             strangers_left: strangers::A_TURN,
             ended: strangers::Ended::default(),
             scratch: Vec::new(),

@@ -6,6 +6,7 @@ use rand::Rng;
 use tongke_signaling::command::{Event, LeaveCause, SourceKind};
 
 use super::Sfu;
+use crate::media::allot::allot_all;
 use crate::media::departures::Ticks;
 use crate::media::outbox::Outbox;
 use crate::media::peer::{CONNECT_LIMIT, SILENCE_LIMIT};
@@ -97,13 +98,11 @@ pub(super) fn handle(sfu: &mut Sfu, now: Instant, out: &mut Outbox) {
             peer.send_pulse(out);
         }
     }
+    if look {
+        sfu.rooms.iter_mut().for_each(|(_, room)| room.weigh(now));
+        allot_all(&mut sfu.sharing, &sfu.rooms, now, &mut sfu.peers, out);
+    }
     for (_, room) in &mut sfu.rooms {
-        if look {
-            room.weigh(now);
-            for key in &room.peers {
-                room.allot(*key, now, &mut sfu.peers, out);
-            }
-        }
         for index in 0..room.tracks.len() {
             if look {
                 room.retarget(index, now, &mut sfu.peers, out);

@@ -274,9 +274,11 @@ fn one_weak_room_costs_the_others_nothing() {
 #[test]
 fn two_rooms_behind_one_line_both_hear_and_see_the_slides() {
     for seed in 1..=3 {
-        let mut lesson = Lesson::new(seed, &[(2, Some(2e6))]);
+        let mut lesson = Lesson::new(seed, &[]);
+        lesson.w.narrow(2, 2e6);
+        lesson.w.behind.extend([(2, 2), (3, 2)]);
+        lesson.sit(2);
         lesson.teach(10_000);
-        lesson.w.behind.insert(3, 2);
         lesson.sit(3);
         lesson.teach(10_000);
         (lesson.got(2), lesson.got(3), lesson.queue(2));

@@ -160,7 +160,8 @@ impl World {
         let session = SessionId(Uuid::from_u128(self.rng.random()));
         self.clients.insert(port, client);
         self.sessions.insert(port, session);
-        self.command(Command::Join { lesson: LESSON, session, seat, role, offer });
+        let line = self.behind.get(&port).map(|line| LineId(Uuid::from_u128(u128::from(*line))));
+        self.command(Command::Join { lesson: LESSON, session, seat, role, line, offer });
         let answer = self.events.iter().rev().find_map(|e| match e {
             Event::Answered { session: s, answer, .. } if *s == session => Some(answer.clone()),
             _ => None,
