@@ -1,6 +1,6 @@
 //! A request that must be answered, however long the line is away. It is made again after each failure of the
 //! network, and at once when knocks tell that the line was dead and has come back: a request made before that sits in
-//! a connection which repeats it ever more rarely.
+//! a connection which repeats it ever more rarely. One that hung until it was given up waits for a knock.
 
 import { Failure } from '../api/http';
 import { Backoff } from './backoff';
@@ -8,6 +8,8 @@ import type { Door } from './door';
 
 /** A younger request is simply on its way; nobody knocks yet. */
 const PATIENCE_MS = 700;
+/** A failure that took longer is a line which swallows everything; a shorter one is a server that is being started. */
+const HUNG_MS = 1_000;
 
 /** The wait was called off; nobody is interested in the answer. */
 export class CalledOff extends Error {}
@@ -22,8 +24,10 @@ export class Insist {
   private again: (() => void) | null = null;
   private off: (() => void) | null = null;
   private readonly backoff: Backoff;
+  private readonly now: () => number;
 
   constructor(private readonly parts: InsistParts) {
+    this.now = parts.now ?? (() => performance.now());
     this.backoff = new Backoff(parts.now, parts.random);
   }
 
@@ -58,11 +62,13 @@ export class Insist {
   /** One try and the pause after it; null: try again. */
   private async once<T>(attempt: (signal: AbortSignal) => Promise<T>, off: Promise<'off'>): Promise<{ value: T } | null> {
     const stop = new AbortController();
+    const since = this.now();
+    let isLate = false;
     let quit: () => void = () => undefined;
     let timer: ReturnType<typeof setTimeout> | undefined;
     const again = new Promise<'again'>((resolve) => {
       timer = setTimeout(() => {
-        quit = this.parts.door.watch((broken) => broken && resolve('again'));
+        quit = this.parts.door.watch((broken) => (broken || isLate) && resolve('again'));
         // Once it is late, a hint from outside is as good as a knock.
         this.again = () => resolve('again');
       }, PATIENCE_MS);
@@ -74,15 +80,19 @@ export class Insist {
       if (typeof first === 'object') return first;
       // A request that was called off may still be answered: its maker gives back what it brings.
       if (first === 'again') stop.abort();
-      return null;
     } catch (error) {
       if (!isLost(error)) throw error;
+      isLate = this.now() - since >= HUNG_MS;
+      if (!isLate) {
+        clearTimeout(timer);
+        quit();
+      }
+      await Promise.race([isLate ? again : this.nap(this.backoff.next()), off]);
     } finally {
       clearTimeout(timer);
       quit();
       this.again = null;
     }
-    await Promise.race([this.nap(this.backoff.next()), off]);
     return null;
   }
 

@@ -15,7 +15,8 @@ export class Peer {
   readonly connection: RTCPeerConnection;
   readonly arriving = new Map<SlotName, MediaStreamTrack>();
   private readonly senders = new Map<SourceKind, RTCRtpTransceiver>();
-  private answer = '';
+  /** the server's, as it stands after the last restart */
+  answer = '';
 
   constructor(
     readonly role: SeatRole,

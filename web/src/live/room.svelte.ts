@@ -3,8 +3,9 @@
 
 import type { Capabilities, SourceKind } from '../api/types';
 import type { Failure } from '../api/http';
-import { Door } from './door';
+import { Door, serverReachable } from './door';
 import { sessionEndpoint } from './endpoint';
+import { PathKnock } from './knock';
 import { LessonStore } from './lesson.svelte';
 import { LINES, type SeatRole, type SlotName } from './lines';
 import { PAGE } from './page';
@@ -33,7 +34,8 @@ export class LiveRoom {
   private sessionLesson: string | null = null;
   private role: SeatRole | null = null;
   private readonly stream: EventStream;
-  private readonly door = new Door();
+  private readonly path = new PathKnock();
+  private readonly door = new Door({ knock: serverReachable, path: this.path });
   private readonly sources = new Map<SourceKind, MediaStreamTrack | null>();
   private music = false;
   /** which process of the server we last spoke with */
@@ -94,6 +96,7 @@ export class LiveRoom {
       endpoint: sessionEndpoint(lesson, this.parts.secret),
       role,
       door: this.door,
+      learn: (answer) => this.path.learn(answer),
       events: {
         phase: (phase) => {
           if (this.session !== session) return;

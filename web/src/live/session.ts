@@ -6,7 +6,7 @@
 import { Failure } from '../api/http';
 import type { SourceKind } from '../api/types';
 import { Backoff } from './backoff';
-import { Door } from './door';
+import { Door, serverReachable } from './door';
 import type { Answer, Endpoint } from './endpoint';
 import { Insist } from './insist';
 import type { SeatRole, SlotName } from './lines';
@@ -33,6 +33,8 @@ export interface SessionParts {
   events: SessionEvents;
   /** tells when the server can be reached again; one for all of a page */
   door?: Door;
+  /** takes the server's newest answer */
+  learn?(answer: string): void;
   createPeer?: (configuration: RTCConfiguration) => RTCPeerConnection;
   now?: () => number;
   random?: () => number;
@@ -76,7 +78,7 @@ export class LiveSession {
   constructor(private readonly parts: SessionParts) {
     this.now = parts.now ?? (() => performance.now());
     this.backoff = new Backoff(this.now, parts.random);
-    this.insist = new Insist({ door: parts.door ?? new Door(), now: this.now, random: parts.random });
+    this.insist = new Insist({ door: parts.door ?? new Door({ knock: serverReachable }), now: this.now, random: parts.random });
   }
 
   start(): void {
@@ -174,6 +176,7 @@ export class LiveSession {
       this.etag = answer.etag;
       this.joinedAt = this.now();
       await peer.accept(answer.sdp);
+      this.parts.learn?.(peer.answer);
       if (turn !== this.turn) return;
       this.parts.events.slots?.(answer.slots);
       for (const [kind, active] of this.limits) void this.inTurn(() => peer.layers(kind, active));
@@ -241,6 +244,7 @@ export class LiveSession {
         if (turn !== this.turn) return;
         this.etag = reply.etag;
         await peer.restarted(reply.fragment);
+        this.parts.learn?.(peer.answer);
       });
       if (turn !== this.turn) return;
       this.mending = false;
