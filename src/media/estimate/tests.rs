@@ -247,6 +247,34 @@ fn little_to_send_forgets_nothing() {
     assert!(run.estimate.rate() >= known, "{} after {known}", run.estimate.rate());
 }
 
+/// Prints the curves that `benches/curves.mjs` draws: time in s, what the line takes and what is believed in kbit/s, the
+/// queue in ms.
+#[test]
+#[ignore = "prints curves to be drawn; it checks nothing"]
+fn curves() {
+    type Act = (f64, fn(&mut Line));
+    let scenes: [(&str, Line, &[Act]); 5] = [
+        ("steady", Line::new(2e6), &[]),
+        ("fall", Line::new(5e6), &[(20.0, |l| l.rate = 3e5), (50.0, |l| l.rate = 5e6)]),
+        ("others", Line::new(3e6), &[(20.0, |l| l.others = 2e6), (60.0, |l| l.others = 0.0)]),
+        ("loss", Line::new(4e6), &[(20.0, |l| l.loss = 0.1), (40.0, |l| l.loss = 0.3), (60.0, |l| l.loss = 0.0)]),
+        ("thin", Line::new(1e5), &[]),
+    ];
+    for (name, line, acts) in scenes {
+        let mut run = Run::new(line, 2.5e6, 1, None);
+        for step in 0..800 {
+            let at = f64::from(step) * 0.1;
+            for (_, act) in acts.iter().filter(|(when, _)| (at - when).abs() < 0.01) {
+                act(&mut run.line);
+            }
+            run.run(0.1);
+            let left = run.line.rate - run.line.others;
+            let (takes, believed, queue) = (left / 1e3, run.estimate.rate() / 1e3, run.line.queue_us(run.now) / 1e3);
+            println!("curve {name} {at:.1} {takes:.0} {believed:.0} {queue:.0}");
+        }
+    }
+}
+
 proptest::proptest! {
     #[test]
     fn feedback_that_lies_keeps_the_rate_within_bounds(lies in proptest::collection::vec((proptest::num::i64::ANY, proptest::option::of(proptest::num::i64::ANY), 0u32..65_536, proptest::option::of(0u8..4)), 0..200)) {
