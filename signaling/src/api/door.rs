@@ -9,6 +9,7 @@ use crate::secret::hash;
 use axum::body::{Body, Bytes};
 use axum::extract::{ConnectInfo, FromRequest, FromRequestParts, MatchedPath, Request, State};
 use axum::http::request::Parts;
+use axum::http::uri::Authority;
 use axum::http::{HeaderMap, Method, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
@@ -47,7 +48,9 @@ async fn check(office: &App, request: &mut Request) -> Result<()> {
     };
     let upgrades = request.headers().contains_key(header::UPGRADE);
     if upgrades || !matches!(*request.method(), Method::GET | Method::HEAD | Method::OPTIONS) {
-        check_origin(request.headers(), request.uri().host(), &office.config.origins)?;
+        // Over HTTP/2 the host and port stand in the address and in no header (RFC 9113 §8.3.1).
+        let authority = request.uri().authority().map(Authority::as_str);
+        check_origin(request.headers(), authority, &office.config.origins)?;
     }
     if rule.who.contains(&Who::Anyone) {
         return Ok(());
@@ -264,5 +267,17 @@ mod tests {
         assert!(!ok(&[("host", "t.example"), ("origin", "null")]));
         assert!(!ok(&[("host", "t.example"), ("sec-fetch-site", "cross-site")]));
         assert!(ok(&[("host", "t.example"), ("sec-fetch-site", "same-origin")]));
+    }
+
+    #[test]
+    fn over_http_2_the_port_of_the_address_counts_as_well() {
+        let ok = |origin, address: &str| {
+            let address: axum::http::Uri = address.parse().unwrap();
+            check_origin(&headers(&[("origin", origin)]), address.authority().map(Authority::as_str), &[]).is_ok()
+        };
+        assert!(ok("https://t.example:8443", "https://t.example:8443/api/login"));
+        assert!(ok("https://t.example", "https://t.example/api/login"));
+        assert!(!ok("https://t.example:8443", "https://t.example/api/login"));
+        assert!(!ok("https://evil.example:8443", "https://t.example:8443/api/login"));
     }
 }

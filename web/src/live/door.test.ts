@@ -60,6 +60,38 @@ describe('the door', () => {
     expect(paths).toBeGreaterThan(100);
   });
 
+  it('knocks plainly while the path is found but connections are still dead', async () => {
+    let dead = true;
+    door = new Door({
+      knock: async () => {
+        plain.push(Date.now());
+        return cut || dead ? new Promise((resolve) => setTimeout(() => resolve(false), 3_000)) : true;
+      },
+      path: {
+        ready: true,
+        knock: async () => {
+          paths += 1;
+          await new Promise((resolve) => setTimeout(resolve, 5_000));
+          return !cut;
+        },
+      },
+      now: () => Date.now(),
+      random: () => 1,
+    });
+    door.watch((broken) => opened.push(broken));
+    await pass(10_000);
+    cut = false;
+    await pass(5_000);
+    const [count, tries] = [plain.length, paths];
+    await pass(5_000);
+    expect(plain.length - count).toBeGreaterThanOrEqual(4);
+    expect(plain.length - count).toBeLessThanOrEqual(6);
+    expect(paths).toBe(tries);
+    dead = false;
+    await pass(1_500);
+    expect(opened[0]).toBe(true);
+  });
+
   it('knocks plainly all along where no path is known', async () => {
     door = new Door({
       knock: async () => {

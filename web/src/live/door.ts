@@ -72,14 +72,7 @@ export class Door {
 
   /** The network is said to be back: knock now. */
   hurry(): void {
-    if (this.timer === null) return;
-    this.foundUntil = this.now() + FOUND_MS;
-    this.again();
-  }
-
-  private again(): void {
-    if (this.timer !== null) clearTimeout(this.timer);
-    this.knock();
+    if (this.timer !== null) this.knockPlainly(this.now());
   }
 
   private knock(): void {
@@ -93,8 +86,8 @@ export class Door {
   private isDue(now: number, age: number): boolean {
     const { path } = this.parts;
     if (age < LONG_MS || path === undefined || !path.ready) return true;
-    if (!this.alongPath) void this.knockAlong(path);
     if (now < this.foundUntil) return true;
+    if (!this.alongPath) void this.knockAlong(path);
     if (age < RARE_MS + this.rare * RARE_APART_MS) return false;
     this.rare += 1;
     return true;
@@ -112,7 +105,8 @@ export class Door {
     this.alongPath = false;
     if (!there || this.timer === null) return;
     this.foundUntil = this.now() + FOUND_MS;
-    this.again();
+    clearTimeout(this.timer);
+    this.knock();
   }
 
   private knockPlainly(since: number): void {
