@@ -16,8 +16,7 @@ export const between = (points, from_ms, to_ms) => points.filter(({ at_ms }) => 
 const sum = (points, slot, name) => points.reduce((all, point) => all + (point.slots[slot]?.[name] ?? 0), 0);
 
 /** The time that points stand for: each for what passed since the one before. */
-const spanOf_s = (points) =>
-  points.length < 2 ? NaN : ((points.at(-1).at_ms - points[0].at_ms) / 1000) * (points.length / (points.length - 1));
+const spanOf_s = (points) => points.reduce((all, { span_ms }) => all + span_ms, 0) / 1000;
 
 /** Frames a second of the teacher, as a share of what the camera gives. */
 export const fpsShare = (points) => sum(points, TEACHER, 'frames') / spanOf_s(points) / FPS;

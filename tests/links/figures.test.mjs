@@ -13,6 +13,7 @@ const points = (count, of = () => ({})) => Array.from({ length: count }, (_, i) 
   const { height = 540, frames = 7.5, connections = 1, restarts = 0, concealed = 0 } = of(i);
   return {
     at_ms: 500 * (i + 1),
+    span_ms: 500,
     connections,
     restarts,
     slots: {
@@ -54,6 +55,11 @@ test('a fall and the way back', () => {
 
 test('a machine that is too slow for a quarter of the time', () => {
   assert.equal(slowShare(points(20).map((point, i) => ({ ...point, isSlow: i < 5 }))), 0.25);
+});
+
+test('a point that comes late stands for the longer time', () => {
+  const late = points(4).map((point, i) => (i === 2 ? { ...point, span_ms: 1500 } : point));
+  assert.equal(fpsShare(late), 30 / 3 / 15);
 });
 
 test('restarts and new connections are reconnects', () => {

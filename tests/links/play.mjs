@@ -8,7 +8,7 @@ import { until } from '../browser/lib/wait.mjs';
 import { RECORD } from './watch.mjs';
 
 /** Starting, joining and the calm take less than this. */
-const BEFORE_S = 90;
+const BEFORE_S = 150;
 const LOOK_MS = 500;
 /** Fates of other seeds have nothing in common; two numbers are a line's. */
 const SEEDS_APART = 1000;
@@ -41,14 +41,23 @@ const noted = (seat) => seat.evaluate((place) => ({
   seen_ms: window.__look.watched(place).map(({ at_ms }) => at_ms),
 }), PLACES.teacher);
 
+/** The slides are seen, and the teacher for two seconds in full size: the senders have found their rates. */
+async function isWhole(display) {
+  await showsSlides(display, 30_000);
+  await until(`${display.who} sees the teacher in full size`, () => display.evaluate(([height, looks]) => {
+    const last = window.__links.points.slice(-looks);
+    return last.every(({ slots }) => slots.teacher_video?.height >= height);
+  }, [LARGE.height, 4]), 60_000);
+}
+
 /** Everybody sits, the teacher and the slides are seen. */
 async function begin(scenario, school) {
   const { teacher, displays } = school;
   for (const display of displays) await showsTeacher(school, display, 60_000);
   await teacher.page.click('[data-act="share"]');
   await until('the slides are captured', () => teacher.evaluate(() => __look.counter('video[data-own=screen]')));
-  // On a thin line the slides may never come.
-  if (!scenario.before && !scenario.share) for (const display of displays) await showsSlides(display, 30_000);
+  // On a line that is thin from the beginning the slides and the full size may never come.
+  if (!scenario.before && !scenario.share) for (const display of displays) await isWhole(display);
   if (scenario.follows) for (const display of displays) await display.evaluate((place) => __look.follow(place), PLACES.teacher);
 }
 
@@ -65,8 +74,8 @@ async function go(scenario, { begun_ms, seconds, lines, displays, signal }) {
 }
 
 /**
- * Plays a scenario for so many seconds after a calm of `calm_s`, which begins `warm_s` after everybody is seen, when
- * senders have found their rates; gives a run as figures.mjs says. `signal` ends it early, with everybody sent home.
+ * Plays a scenario for so many seconds after a calm of `calm_s`, which begins `warm_s` after everybody is seen;
+ * gives a run as figures.mjs says. `signal` ends it early, with everybody sent home.
  */
 export async function play(scenario, { seed, seconds: wanted, warm_s, calm_s, signal }) {
   const seconds = Math.max(wanted, scenario.least_s ?? 0);

@@ -47,7 +47,7 @@ function curve(points, of, from_ms, to_ms) {
   const values = [];
   for (let at_ms = from_ms; at_ms + STEP_MS <= to_ms; at_ms += STEP_MS) {
     const some = between(points, at_ms, at_ms + STEP_MS);
-    values.push(some.length < 2 ? NaN : of(some));
+    values.push(some.length === 0 ? NaN : of(some));
   }
   return values;
 }

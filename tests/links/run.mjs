@@ -30,7 +30,7 @@ if (options.table) {
 }
 const length = options.quick
   ? { seeds: 1, seconds: 12, warm_s: 0, calm_s: 3 }
-  : { seeds: Number(options.seeds), seconds: Number(options.seconds), warm_s: 10, calm_s: 10 };
+  : { seeds: Number(options.seeds), seconds: Number(options.seconds), warm_s: 5, calm_s: 10 };
 if (!(length.seeds >= 1 && length.seconds >= 10)) {
   console.error('at least one seed and ten seconds');
   process.exit(2);

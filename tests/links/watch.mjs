@@ -7,6 +7,7 @@ function record() {
   const connections = [];
   const points = [];
   let restarts = 0;
+  let looked_ms = Date.now();
 
   window.RTCPeerConnection = class extends RTCPeerConnection {
     constructor(...parts) {
@@ -51,11 +52,14 @@ function record() {
 
   let isLooking = false;
   setInterval(async () => {
-    if (isLooking || connections.length === 0) return;
+    if (isLooking) return;
     isLooking = true;
     const point = { isSlow: false, slots: {} };
     for (const connection of connections) await look(connection, point);
-    points.push({ ...point, at_ms: Date.now(), connections: connections.length, restarts });
+    // On a busy machine looks come late: each point says for how long it stands.
+    const at_ms = Date.now();
+    points.push({ ...point, at_ms, span_ms: at_ms - looked_ms, connections: connections.length, restarts });
+    looked_ms = at_ms;
     isLooking = false;
   }, 500);
 
