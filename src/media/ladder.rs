@@ -17,6 +17,8 @@ pub const MAX_STEPS: usize = MAX_LAYERS + 1;
 pub const MAX_WISHES: usize = 40;
 /// A finer picture comes when there has been room for it for so long.
 const HOLD: Duration = Duration::from_secs(3);
+/// Less flows when there was no room for so long: one look is not believed.
+const DOUBT: Duration = Duration::from_millis(200);
 /// What flows may take this much of the line before less flows, so that a line at its limit does not flutter.
 const KEEP: f64 = 1.1;
 /// And what is new must leave something free.
@@ -123,12 +125,13 @@ pub fn share(budget: f64, wishes: &[Wish], least: bool) -> ArrayVec<Pick, MAX_WI
     wishes.iter().zip(steps).map(|(wish, step)| wish.pick(step)).collect()
 }
 
-/// One slot's place on the ladder: down at once, up after a while.
+/// One slot's place on the ladder: down soon, up after a while.
 #[derive(Clone, Copy, PartialEq, Debug, Default)]
 pub struct Place {
     /// What it may show.
     pub pick: Pick,
     rising: Option<(Pick, Instant)>,
+    falling: Option<Instant>,
     /// Something new is to be shown: what fits is taken at once.
     fresh: bool,
 }
@@ -142,11 +145,15 @@ impl Place {
     /// `least`: at least this must go, even when the line is a little tight. `most`: there is surely room for this.
     fn step(&mut self, least: Pick, most: Pick, at_once: bool, now: Instant) {
         if self.fresh || (at_once && most > self.pick) {
-            *self = Self { pick: most, rising: None, fresh: false };
+            *self = Self { pick: most, ..Self::default() };
         } else if self.pick > least {
-            *self = Self { pick: least, ..Self::default() };
+            self.rising = None;
+            if now.saturating_duration_since(*self.falling.get_or_insert(now)) >= DOUBT {
+                *self = Self { pick: least, ..Self::default() };
+            }
         } else if most > self.pick {
             let since = self.rising.map_or(now, |(_, since)| since);
+            self.falling = None;
             // What there was room for all the time, not what there is room for at last.
             let goal = self.rising.map_or(most, |(goal, _)| goal.min(most));
             self.rising = Some((goal, since));
@@ -154,7 +161,7 @@ impl Place {
                 *self = Self { pick: goal, ..Self::default() };
             }
         } else {
-            self.rising = None;
+            (self.rising, self.falling) = (None, None);
         }
     }
 }
@@ -237,7 +244,7 @@ mod tests {
     }
 
     #[test]
-    fn down_at_once_up_when_there_was_room_for_three_seconds() {
+    fn down_soon_up_when_there_was_room_for_three_seconds() {
         let t0 = crate::net::clock::now();
         let wishes = lesson();
         let mut places = [Place::default(); 5];
@@ -247,7 +254,8 @@ mod tests {
             places[3].pick
         };
         assert_eq!(climb_to(5_000.0, 0), Pick::Best);
-        assert_eq!(climb_to(1_250.0, 250), Pick::Layer(0), "down at once");
+        assert_eq!(climb_to(1_250.0, 20), Pick::Best);
+        assert_eq!(climb_to(1_250.0, 250), Pick::Layer(0), "down with the second look");
         assert_eq!(climb_to(5_000.0, 500), Pick::Layer(0));
         assert_eq!(climb_to(5_000.0, 3_250), Pick::Layer(0));
         assert_eq!(climb_to(1_250.0, 3_300), Pick::Layer(0), "and the wait begins anew");

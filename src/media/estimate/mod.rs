@@ -30,8 +30,10 @@ pub const START: f64 = 1_000_000.0;
 const BACK_OFF: f64 = 0.85;
 /// A queue longer than this is congestion, whatever its trend. ms.
 const LONG_MS: f64 = 200.0;
-/// It is emptied by sending this share of what gets through, until it is short.
+/// It is emptied by sending this share of what gets through, until it is short; a very long one by sending next to nothing.
 const DRAIN: f64 = 0.4;
+const VERY_LONG_MS: f64 = 600.0;
+const DRAIN_FAST: f64 = 0.1;
 const SHORT_MS: f64 = 60.0;
 /// Without a sign of a queue the rate grows by this a second, far from the line's limit.
 const GROWTH: f64 = 1.08;
@@ -42,6 +44,8 @@ const BEYOND: f64 = 1.5;
 const BEYOND_BITS: f64 = 10_000.0;
 /// What got through is measured over this time at the receiver. µs.
 const WINDOW_US: i64 = 500_000;
+/// A queue that was not seen for so long is not there.
+const CLEAR: Duration = Duration::from_millis(300);
 /// A line that met its limit is taken to be tight for so long.
 const TIGHT: Duration = Duration::from_secs(30);
 /// Without feedback for this long the line is dark: what is sent only fills its queues.
@@ -75,6 +79,8 @@ pub struct Estimate {
     /// Where the line's limit was when it was met, and how sure that is, bit/s.
     limit: Option<(f64, f64)>,
     fed: Option<Duration>,
+    /// Since when no queue is to be seen.
+    clear: Option<Duration>,
     lowered: Option<Duration>,
     round_trip: Duration,
 }
@@ -93,6 +99,7 @@ impl Estimate {
             through_bytes: 0,
             limit: None,
             fed: None,
+            clear: None,
             lowered: None,
             round_trip: Duration::from_millis(100),
         }
@@ -193,19 +200,35 @@ impl Estimate {
                 self.rate = rate.min(MOST);
             }
         }
+        self.trust(now, through);
         self.rate = self.rate.clamp(LEAST, MOST);
+    }
+
+    /// What goes through without a queue for a while, the line takes, whatever was believed of it.
+    fn trust(&mut self, now: Duration, through: Option<f64>) {
+        if self.queue.ms() > SHORT_MS || self.trend.usage() != Usage::Normal {
+            self.clear = None;
+            return;
+        }
+        let since = *self.clear.get_or_insert(now);
+        if now.saturating_sub(since) >= CLEAR
+            && let Some(through) = through
+        {
+            self.rate = self.rate.max(through);
+        }
     }
 
     /// True while a long queue is being emptied; then nothing else counts.
     fn drains(&mut self, now: Duration, through: Option<f64>) -> bool {
         let queue_ms = self.queue.ms();
+        let share = if queue_ms > VERY_LONG_MS { DRAIN_FAST } else { DRAIN };
         match self.draining {
             None if queue_ms <= LONG_MS => return false,
             None => {
                 let through = through.unwrap_or(self.rate).min(self.rate);
                 self.note_limit(through);
                 self.draining = Some(through);
-                self.lower(now, DRAIN * through);
+                self.lower(now, share * through);
             }
             Some(line) if queue_ms < SHORT_MS => {
                 self.draining = None;
@@ -217,7 +240,7 @@ impl Estimate {
                 let line = through.map_or(line, |through| line.min(through.max(LEAST)));
                 if queue_ms > LONG_MS {
                     self.draining = Some(line);
-                    self.lower(now, DRAIN * line);
+                    self.lower(now, share * line);
                 }
             }
         }

@@ -1,7 +1,11 @@
-//! How long is the queue on the way? What a packet takes longer than the quickest lately.
+//! How long is the queue on the way? What even the luckiest packets of the last moments take longer than the quickest in
+//! a while. A client that is busy elsewhere and then reads all at once delays some; a queue on the line delays all.
 
 /// The quickest of two spans of this length counts, so that a way that has become longer is known after twice that. µs.
 const SPAN_US: i64 = 10_000_000;
+
+/// The last moments: two spans of this length. µs.
+const MOMENT_US: i64 = 125_000;
 
 /// See the module. Times are µs on each end's own clock; only their differences matter.
 #[derive(Debug, Default)]
@@ -9,6 +13,9 @@ pub(super) struct Queue {
     began: Option<i64>,
     quickest: Option<i64>,
     before: Option<i64>,
+    /// The quickest of the present moment and of the one before, and when the present one began.
+    moment: Option<(i64, i64)>,
+    moment_before: Option<i64>,
     now_us: i64,
 }
 
@@ -23,10 +30,21 @@ impl Queue {
         let quickest = self.quickest.map_or(took, |q| q.min(took));
         self.quickest = Some(quickest);
         let base = self.before.map_or(quickest, |b| b.min(quickest));
-        self.now_us = took.saturating_sub(base);
+        let lucky = match self.moment {
+            Some((began, quickest)) if (0..MOMENT_US).contains(&arrived.saturating_sub(began)) => {
+                self.moment = Some((began, quickest.min(took)));
+                quickest.min(took)
+            }
+            other => {
+                self.moment_before = other.filter(|m| arrived.saturating_sub(m.0) < 2 * MOMENT_US).map(|m| m.1);
+                self.moment = Some((arrived, took));
+                took
+            }
+        };
+        self.now_us = self.moment_before.map_or(lucky, |b| b.min(lucky)).saturating_sub(base);
     }
 
-    /// What the last packet waited, ms.
+    /// What the last packets waited at least, ms.
     pub(super) fn ms(&self) -> f64 {
         self.now_us as f64 / 1e3
     }
@@ -39,10 +57,22 @@ mod tests {
     #[test]
     fn a_packet_waited_what_it_took_longer_than_the_quickest() {
         let mut queue = Queue::default();
-        for (sent, took) in [(0, 5_000), (20_000, 4_000), (40_000, 104_000)] {
+        let mut note = |sent: i64, took: i64| {
             queue.note(sent, sent + took + 777);
+            queue.ms()
+        };
+        note(0, 5_000);
+        note(20_000, 4_000);
+        assert_eq!(note(40_000, 104_000), 0.0, "one is not a queue");
+        for sent in (60_000..500_000).step_by(20_000) {
+            note(sent, 104_000);
         }
-        assert_eq!(queue.ms(), 100.0);
+        assert_eq!(note(500_000, 104_000), 100.0);
+        // A client that was busy for 300 ms reads all at once.
+        (500_000..800_000).step_by(20_000).for_each(|sent| {
+            note(sent, 805_000 - sent);
+        });
+        assert!(note(805_000, 4_000) < 10.0);
         // A way that stays longer is the way.
         for second in 1..30 {
             queue.note(second * 1_000_000, second * 1_000_000 + 104_777);

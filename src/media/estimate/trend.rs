@@ -43,6 +43,14 @@ struct Group {
     arrived: i64,
 }
 
+impl Group {
+    /// True for a packet that was read at once with these, though sent later: the client was busy, no queue was there.
+    fn is_read_with(&self, sent: i64, arrived: i64) -> bool {
+        let later = arrived.saturating_sub(self.arrived);
+        later < sent.saturating_sub(self.sent) && later.abs() <= GROUP_US
+    }
+}
+
 /// See the module. Times are µs on each end's own clock.
 #[derive(Debug)]
 pub(super) struct Trend {
@@ -91,7 +99,7 @@ impl Trend {
             self.current = Some(Group { first_sent: sent, sent, arrived });
             return;
         };
-        if sent - group.first_sent <= GROUP_US {
+        if sent - group.first_sent <= GROUP_US || group.is_read_with(sent, arrived) {
             group.sent = group.sent.max(sent);
             group.arrived = group.arrived.max(arrived);
             return;
