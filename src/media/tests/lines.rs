@@ -281,7 +281,9 @@ fn two_rooms_behind_one_line_both_hear_and_see_the_slides() {
         lesson.teach(10_000);
         lesson.sit(3);
         lesson.teach(10_000);
-        (lesson.got(2), lesson.got(3), lesson.queue(2));
+        lesson.got(2);
+        lesson.got(3);
+        lesson.queue(2);
         lesson.teach(30_000);
         let (first, second, queue) = (lesson.got(2), lesson.got(3), lesson.queue(2));
         println!("seed {seed}: {first:?}\n{second:?}\nqueue {queue:?}");
