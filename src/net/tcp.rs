@@ -157,7 +157,7 @@ impl Connections {
         Some(self.swept.unwrap_or(connection.owned) + SWEEP)
     }
 
-    /// Closes connections that no session has owned for [`OWNERLESS`]: who opened them never proved itself, or its
+    /// Closes connections that no session has owned for `OWNERLESS`: who opened them never proved itself, or its
     /// session has ended.
     pub fn sweep(&mut self, now: Instant, owns: impl Fn(&Path) -> bool) {
         if self.due().is_none_or(|at| at > now) {
