@@ -5,7 +5,7 @@ import { execFileSync } from 'node:child_process';
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { pathOf, roundUp } from '../tests/links/plot.mjs';
+import { line, pathOf, roundUp, text } from '../tests/links/plot.mjs';
 
 const HERE = dirname(fileURLToPath(import.meta.url));
 const OUT = join(HERE, 'curves');
@@ -21,9 +21,6 @@ const [WIDTH, LEFT, RIGHT, TOP, HIGH, LOW, GAP] = [720, 64, 16, 44, 170, 70, 34]
 const STYLE = `text{font:11px system-ui,sans-serif;fill:#333}.title{font-size:14px;font-weight:600}.axis{stroke:#999}.grid{stroke:#ddd}
 .curve{fill:none;stroke-width:1.6;stroke-linejoin:round}.takes{stroke:#999;stroke-dasharray:5 4}.believed{stroke:#0b62c4}.queue{stroke:#c2185b}
 @media(prefers-color-scheme:dark){text{fill:#ddd}.grid{stroke:#444}.believed{stroke:#6db3ff}.queue{stroke:#ff7aa8}}`;
-
-const text = (x, y, said, more = '') => `<text x="${x}" y="${y}"${more}>${said}</text>`;
-const line = (x1, y1, x2, y2, kind) => `<line x1="${x1}" y1="${y1}" x2="${x2}" y2="${y2}" class="${kind}"/>`;
 
 /** One panel: a scale, its grid, and curves by class. */
 function panel(top, height, unit, curves, seconds) {

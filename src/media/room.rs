@@ -235,9 +235,9 @@ impl Room {
         self.tracks.iter().any(|t| t.source == twin && !t.muted && t.is_sending(now))
     }
 
-    /// What is kept of a packet that was sent.
+    /// What is kept of a packet that was sent, or waits to be; of a source that was muted since then, nothing.
     pub fn kept(&self, sent: &Sent) -> Option<&Kept> {
-        let track = self.tracks.get(sent.shown.track)?;
+        let track = self.tracks.get(sent.shown.track).filter(|t| !t.muted)?;
         track.layer(sent.shown.layer, sent.shown.generation)?.ring.find(sent.sequence)
     }
 

@@ -28,8 +28,8 @@ text{font:11px system-ui,sans-serif;fill:#333}.title{font-size:14px;font-weight:
 .c0{stroke:#6db3ff}.c1{stroke:#ff7aa8}.c2{stroke:#7ddb82}.k0{fill:#6db3ff}.k1{fill:#ff7aa8}.k2{fill:#7ddb82}}`.trim();
 
 const escaped = (text) => String(text).replace(/[&<>"]/g, (sign) => `&#${sign.codePointAt(0)};`);
-const text = (x, y, said, more = '') => `<text x="${x}" y="${y}"${more}>${escaped(said)}</text>`;
-const line = (x1, y1, x2, y2, kind) => `<line x1="${x1}" y1="${y1}" x2="${x2}" y2="${y2}" class="${kind}"/>`;
+export const text = (x, y, said, more = '') => `<text x="${x}" y="${y}"${more}>${escaped(said)}</text>`;
+export const line = (x1, y1, x2, y2, kind) => `<line x1="${x1}" y1="${y1}" x2="${x2}" y2="${y2}" class="${kind}"/>`;
 const round = (value) => Math.round(value * 10) / 10;
 
 /** The ends of scales, and the steps between times, as parts of ten. */

@@ -4,13 +4,14 @@ use std::time::Instant;
 
 use super::Peer;
 use crate::media::departures::{Departures, EXTENSION, Ticks, write_extension};
-use crate::media::outbox::{Outbox, Path};
+use crate::media::outbox::{Lane, Outbox, Path};
 use crate::media::red;
 use crate::media::ring::Kept;
 use crate::media::rtcp;
 use crate::media::rtp::{FIXED_HEADER, write_header};
 use crate::media::sdp::{Codec, group_of};
 use crate::media::slot::{Outgoing, SendSlot, Sent, Shown};
+use crate::media::srtp::Sealer;
 use crate::media::track::OVERHEAD;
 
 /// A packet to one receiver: where from, and what.
@@ -92,13 +93,8 @@ impl Peer {
         } else {
             lane.bytes.extend_from_slice(&kept.payload);
         }
-        if sealer.seal_rtp(&mut lane.bytes, start, header, numbers.sequence) {
-            self.counters.bytes_down += (lane.bytes.len() - start) as u64;
-            self.counters.packets_down += 1;
-            lane.finish(start);
-        } else {
-            lane.bytes.truncate(start);
-        }
+        self.counters.bytes_down += seal(sealer, lane, start, header, numbers.sequence);
+        self.counters.packets_down += 1;
     }
 
     /// Sends a packet of a slot again: as RTX (RFC 4588) where the client has it, else as it was.
@@ -110,9 +106,8 @@ impl Peer {
         find: impl Fn(&Sent) -> Option<&'r Kept>,
         out: &mut Outbox,
     ) {
-        let slot_no = slot;
-        let Some(slot) = self.slots.get_mut(slot) else { return };
-        let Some(sent) = slot.find(sequence) else { return };
+        let Some(place) = self.slots.get_mut(slot) else { return };
+        let Some(sent) = place.find(sequence) else { return };
         let Some(kept) = find(&sent) else { return };
         let older = [2, 1].map(|back| find(&Sent { sequence: sent.sequence.checked_sub(back)?, ..sent }));
         let depth = sent.shown.depth_of(kept);
@@ -120,10 +115,10 @@ impl Peer {
             // It cannot be made again as it was.
             return;
         }
-        if !slot.spend_repair(kept.payload.len()) {
+        if !place.spend_repair(kept.payload.len()) {
             return;
         }
-        self.send_again(slot_no, &Again { sent, sequence, kept, older }, now, out);
+        self.send_again(slot, &Again { sent, sequence, kept, older }, now, out);
     }
 
     /// Seals a packet that was sent before once more; its bytes on the wire.
@@ -157,12 +152,7 @@ impl Peer {
         } else {
             lane.bytes.extend_from_slice(&kept.payload);
         }
-        self.counters.bytes_down += (lane.bytes.len() - start) as u64;
-        if sealer.seal_rtp(&mut lane.bytes, start, header, index) {
-            lane.finish(start);
-        } else {
-            lane.bytes.truncate(start);
-        }
+        self.counters.bytes_down += seal(sealer, lane, start, header, index);
         OVERHEAD + kept.payload.len()
     }
 
@@ -185,12 +175,7 @@ impl Peer {
         }
         lane.bytes.resize(lane.bytes.len() + usize::from(PADDING) - 1, 0);
         lane.bytes.push(PADDING);
-        self.counters.bytes_down += (lane.bytes.len() - start) as u64;
-        if sealer.seal_rtp(&mut lane.bytes, start, header, index) {
-            lane.finish(start);
-        } else {
-            lane.bytes.truncate(start);
-        }
+        self.counters.bytes_down += seal(sealer, lane, start, header, index);
         OVERHEAD + usize::from(PADDING)
     }
 
@@ -293,6 +278,16 @@ impl Peer {
             out.send(path, &mut self.lane, &datagram);
         }
     }
+}
+
+/// Seals the packet that begins at `start` and ends its datagram; its bytes, or 0 where it could not be sealed.
+fn seal(sealer: &mut Sealer, lane: &mut Lane, start: usize, header: usize, index: u64) -> u64 {
+    if !sealer.seal_rtp(&mut lane.bytes, start, header, index) {
+        lane.bytes.truncate(start);
+        return 0;
+    }
+    lane.finish(start);
+    (lane.bytes.len() - start) as u64
 }
 
 /// Writes sound with as many before it as it had when it was sent first.

@@ -170,19 +170,7 @@ fn one_sequence_number_is_sealed_once() {
         w.loss = loss;
         play(&mut w, 1, from, if loss == 0.0 { 700 } else { 200 });
     }
-    let mut sealed: BTreeMap<&[u8], &[u8]> = BTreeMap::new();
-    let mut again = 0;
-    for datagram in w.sent.iter().filter(|d| d.len() > 12 && d[0] >> 6 == 2 && !(192..=223).contains(&d[1])) {
-        // Stream and sequence number; the rollover does not change in so few packets.
-        let (number, stream) = (&datagram[2..4], &datagram[8..12]);
-        let key = &datagram[2..12];
-        assert_eq!((&key[..2], &key[6..]), (number, stream));
-        match sealed.insert(key, datagram) {
-            Some(before) if before != datagram.as_slice() => panic!("sealed anew: {number:?} of {stream:?}"),
-            Some(_) => again += 1,
-            None => {}
-        }
-    }
+    let again = sealed_again(&w);
     println!("{again} packets sent again as they were");
     assert!(again > 5);
 }

@@ -239,6 +239,8 @@ fn a_line_that_falls_to_300_kbits_keeps_the_voice_and_comes_back() {
         assert!(got.of(What::Slow) + got.of(What::Slides) > 0, "slides");
         lesson.w.narrow.remove(&2);
         back.push(lesson.until(2, What::Camera(2), 40_000));
+        // What was numbered and given up leaves its numbers to others, and none seals twice.
+        sealed_again(&lesson.w);
     }
     println!("back at the finest layer after {back:?} ms");
     assert!(median(back) <= 15_000);
@@ -253,9 +255,25 @@ fn on_100_kbits_there_is_the_voice_and_a_slide_now_and_then() {
         lesson.teach(30_000);
         let (got, queue) = (lesson.got(2), lesson.queue(2));
         println!("seed {seed}: {got:?}, queue {queue:?}");
+        sealed_again(&lesson.w);
         assert!(got.of(What::Sound) >= 30 * 50 * 99 / 100, "sound: {}", got.of(What::Sound));
         assert!(got.of(What::Slow) > 0, "slides");
     }
+}
+
+#[test]
+fn what_waits_when_a_source_is_muted_is_not_sent() {
+    let mut lesson = Lesson::new(1, &[(2, Some(1e5))]);
+    lesson.teach(8_000);
+    let source = Source { seat: seat(TEACHER_SEAT), kind: SourceKind::Screen };
+    lesson.w.command(Command::Mute { lesson: LESSON, source, muted: true });
+    // What is on the line already still comes.
+    lesson.teach(700);
+    lesson.got(2);
+    lesson.teach(3_000);
+    let got = lesson.got(2);
+    assert_eq!(got.of(What::Slides) + got.of(What::Slow), 0, "{got:?}");
+    assert!(got.of(What::Sound) > 100, "{got:?}");
 }
 
 #[test]
