@@ -19,6 +19,8 @@ const PLAN_EVERY_MS: i64 = 5_000;
 const HORIZON_MS: i64 = 3_600_000;
 /// How often presence is stored: what a crash may cost of it.
 const KEEP_EVERY_MS: i64 = 10_000;
+/// How far the clock of a page may be ahead of ours.
+const PAGES_AHEAD_MS: i64 = 1_000;
 /// How often health is judged.
 const JUDGE_EVERY_MS: i64 = 1_000;
 
@@ -238,6 +240,21 @@ impl Office {
         let mut ending = Ending::judge(held, facts.ends_ms - facts.starts_ms, &seats);
         ending.evidence["server_down_at_end"] = serde_json::json!(true);
         Ok((ending.result, ending.evidence.to_string()))
+    }
+
+    /// Pages know when they are admitted and ask to the second, by a clock that may be a little ahead of ours:
+    /// whoever comes while that bell is being rung waits for it, and rings it when it is due.
+    pub(crate) async fn admit_if_due(&self, id: LessonId) {
+        let _turn = self.bells.lock().await;
+        let lead_ms = self.config.admits_before_ms + PAGES_AHEAD_MS;
+        self.act(|floor, now, out| {
+            if let Some(lesson) = floor.lesson_mut(id)
+                && !lesson.admitted()
+                && now.ms >= lesson.bells_ms().0 - lead_ms
+            {
+                lesson.admit(now, out);
+            }
+        });
     }
 
     /// The teacher begins before the bell; only once displays may join.

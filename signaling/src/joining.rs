@@ -2,7 +2,7 @@
 
 use crate::command::{Command, LessonId, Refusal, SessionId, Slot};
 use crate::error::{Error, Result};
-use crate::lesson::{Effect, Holder, JoinError, PageKey, Seating};
+use crate::lesson::{Effect, Holder, JoinError, Lesson, PageKey, Seating};
 use crate::office::{Office, Reply};
 use std::time::Duration;
 use tokio::sync::oneshot;
@@ -84,6 +84,9 @@ impl Office {
     ) -> Result<Joined> {
         if !self.takes_joins() {
             return Err(Error::Unavailable("the media plane is busy"));
+        }
+        if !self.act(|floor, _, _| floor.lesson(lesson).is_some_and(Lesson::admitted)) {
+            self.admit_if_due(lesson).await;
         }
         let (reply, answered) = oneshot::channel();
         let session = self.act(|floor, now, out| {

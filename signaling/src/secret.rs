@@ -7,9 +7,15 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use hmac::{Hmac, KeyInit, Mac};
 use sha2::{Digest, Sha256};
 
-/// 256 random bits as URL-safe text.
+/// 256 random bits as URL-safe text. It never begins with a dash: programs that are given it as an argument would take
+/// it for an option.
 pub fn random_token() -> String {
-    URL_SAFE_NO_PAD.encode(random_bytes::<32>())
+    loop {
+        let token = URL_SAFE_NO_PAD.encode(random_bytes::<32>());
+        if !token.starts_with('-') {
+            return token;
+        }
+    }
 }
 
 /// Bytes of the operating system's generator.
@@ -105,6 +111,14 @@ mod tests {
         assert_eq!(key.verify("other", &sig, 99), None);
         assert_eq!(key.verify("r", &sig.replace("p1", "p2"), 99), None);
         assert_eq!(key.verify("r", "garbage", 99), None);
+    }
+
+    #[test]
+    fn a_token_can_be_an_argument() {
+        for _ in 0..1000 {
+            let token = random_token();
+            assert!(token.len() == 43 && !token.starts_with('-'), "{token}");
+        }
     }
 
     #[test]

@@ -5,8 +5,10 @@
 export const SEEK_BEYOND_MS = 250;
 /** What the ear and the eye do not notice; within it nothing is touched. */
 const CALM_MS = 12;
-/** Rates within five per cent are not heard as another pitch (browsers keep the pitch) or seen as haste. */
-const NUDGE = 0.05;
+/** Sound within five per cent of its rate is not heard as haste (browsers keep the pitch). */
+export const NUDGE_SOUND = 0.05;
+/** A picture may hurry more: nobody sees it for the second that it lasts. */
+export const NUDGE_PICTURE = 0.25;
 
 export class Clockwork {
   private anchorTime = 0;
@@ -81,13 +83,13 @@ export interface Correction {
   rate: number;
 }
 
-/** What to do with an element that is at `elementMs` when it should be at `wantedMs`. */
-export function correction(elementMs: number, wantedMs: number, rate: number): Correction {
+/** What to do with an element that is at `elementMs` when it should be at `wantedMs`; `most` is by how much its rate may differ. */
+export function correction(elementMs: number, wantedMs: number, rate: number, most = NUDGE_SOUND): Correction {
   const ahead = elementMs - wantedMs;
   if (Math.abs(ahead) > SEEK_BEYOND_MS) return { seekMs: wantedMs, rate };
   if (Math.abs(ahead) <= CALM_MS) return { seekMs: null, rate };
-  // 50 ms away takes the full nudge and is gone in a second.
-  const nudge = Math.max(-NUDGE, Math.min(NUDGE, -ahead / 1000));
+  // What is away is gone in about a second, or as soon as the most allows.
+  const nudge = Math.max(-most, Math.min(most, -ahead / 1000));
   return { seekMs: null, rate: rate * (1 + nudge) };
 }
 

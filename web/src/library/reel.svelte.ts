@@ -1,7 +1,7 @@
 //! One track on one media element: loads the run that holds the time, follows the clock, is quiet in gaps.
 
 import Hls from 'hls.js';
-import { correction, runAt, type Clockwork } from './clockwork';
+import { NUDGE_PICTURE, NUDGE_SOUND, correction, runAt, type Clockwork } from './clockwork';
 import type { Track } from './types';
 
 /** The runs of one track are cut at gaps; a sliver this short at a run's end is not waited for. */
@@ -66,15 +66,17 @@ export class Reel {
     const key = `${this.track.id}/${run.start_ms}`;
     if (this.loaded !== key) this.load(key, run.playlist, wanted);
     const near = run.duration_ms - wanted < TAIL_MS;
-    const going = clock.playing && !clock.held && !near;
-    if (going && element.paused) void element.play().catch(() => undefined);
-    if (!clock.playing && !element.paused) element.pause();
+    // While one is waited for, the others stand where the clock stands: all go on together.
+    const still = !clock.playing || clock.held;
+    if (!still && !near && element.paused) void element.play().catch(() => undefined);
+    if (still && !element.paused) element.pause();
     if (element.seeking || performance.now() < this.settledAt) return;
     if (element.readyState < HTMLMediaElement.HAVE_METADATA) return;
-    const { seekMs, rate } = correction(element.currentTime * 1000, wanted, clock.rate);
-    // Paused pictures must be exact as well; there no rate helps.
+    const most = element instanceof HTMLVideoElement ? NUDGE_PICTURE : NUDGE_SOUND;
+    const { seekMs, rate } = correction(element.currentTime * 1000, wanted, clock.rate, most);
+    // What stands must be exact as well; there no rate helps.
     const off = Math.abs(element.currentTime * 1000 - wanted);
-    if (seekMs !== null || (!clock.playing && off > 40)) {
+    if (seekMs !== null || (still && off > 40)) {
       element.currentTime = wanted / 1000;
       this.settledAt = performance.now() + SETTLE_MS;
     }
