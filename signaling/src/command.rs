@@ -353,6 +353,15 @@ pub enum Event {
         /// The highest RID wanted; `None`: nothing.
         max: Option<String>,
     },
+    /// How much sound a source of this session may send, because some listener's line takes no more.
+    SoundRate {
+        /// The publisher.
+        session: SessionId,
+        /// Which of its sources.
+        source: SourceKind,
+        /// bit/s without headers; `None`: as much as it likes.
+        max_bps: Option<u32>,
+    },
     /// How a session's line does, about once a second.
     Line {
         /// The session.

@@ -2,6 +2,7 @@
 
 use crate::command::{Event, LessonId, SeatId, SessionId};
 use crate::lesson::{Effect, Holder, Lesson, Now};
+use crate::messages::ServerMessage;
 use crate::model::{LessonState, RoomId};
 use std::collections::{BTreeMap, HashMap};
 
@@ -135,7 +136,13 @@ impl Floor {
             }
             Event::Watched { session, source, max } => {
                 if let Some(l) = self.lesson_of(*session) {
-                    l.watched(*session, *source, max.as_deref(), out);
+                    let max = max.clone().unwrap_or_else(|| "none".to_owned());
+                    l.tell_page(*session, ServerMessage::Layers { source: *source, max }, out);
+                }
+            }
+            Event::SoundRate { session, source, max_bps } => {
+                if let Some(l) = self.lesson_of(*session) {
+                    l.tell_page(*session, ServerMessage::SoundRate { source: *source, max_bps: *max_bps }, out);
                 }
             }
             Event::Line { session, facts } => {

@@ -69,6 +69,7 @@ enum Key {
     Quality(SeatId),
     Slots,
     Layers(String),
+    SoundRate(String),
     Wall,
     Pairing,
     Clock,
@@ -81,6 +82,7 @@ impl Key {
             ServerMessage::Quality { seat, .. } => Some(Self::Quality(*seat)),
             ServerMessage::Slots { .. } => Some(Self::Slots),
             ServerMessage::Layers { source, .. } => Some(Self::Layers(format!("{source:?}"))),
+            ServerMessage::SoundRate { source, .. } => Some(Self::SoundRate(format!("{source:?}"))),
             ServerMessage::Wall {} => Some(Self::Wall),
             ServerMessage::Pairing {} => Some(Self::Pairing),
             ServerMessage::Clock { .. } => Some(Self::Clock),
@@ -89,7 +91,7 @@ impl Key {
     }
 
     fn is_chatter(&self) -> bool {
-        matches!(self, Self::Quality(_) | Self::Clock | Self::Layers(_))
+        matches!(self, Self::Quality(_) | Self::Clock | Self::Layers(_) | Self::SoundRate(_))
     }
 }
 

@@ -99,6 +99,14 @@ pub enum ServerMessage {
         /// Highest RID wanted: `q`, `h`, `f`, or `none`.
         max: String,
     },
+    /// How much sound a source may send, because the line of somebody who listens takes no more.
+    SoundRate {
+        /// Which.
+        source: SourceKind,
+        /// bit/s; absent: as much as it likes.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        max_bps: Option<u32>,
+    },
     /// A bell.
     Bell {
         /// Of which lesson.

@@ -53,15 +53,17 @@ pub fn allot(keys: &[PeerKey], rooms: &Slab<Room>, now: Instant, peers: &mut Sla
     for key in keys {
         let Some(peer) = peers.get_mut(*key) else { continue };
         peer.set_pace(now);
-        let Some((budget, is_new)) = peer.picture_budget(now) else { continue };
+        let Some((budget, is_new)) = peer.line_budget(now) else { continue };
+        let Some(room) = rooms.get(peer.room) else { continue };
+        let voices = room.voices(&peer.slots);
+        let budget = (budget - voices).max(0.0);
         // What one could take beside what the others take, the line takes at least.
         let takes = peer.given.min(budget);
         line.budget = if line.budget > 0.0 { (line.budget + takes).max(budget + given) } else { budget };
         line.is_new &= is_new;
         given += takes;
         let at_once = now.saturating_duration_since(peer.connected.unwrap_or(now)) < NEW;
-        let Some(room) = rooms.get(peer.room) else { continue };
-        let mut wanted = 0.0;
+        let mut wanted = voices;
         for (at, slot) in peer.slots.iter().enumerate() {
             let Some(wish) = room.wish(slot, at_once, now).filter(|_| !wishes.is_full()) else { continue };
             wanted += wish.most();
@@ -70,12 +72,14 @@ pub fn allot(keys: &[PeerKey], rooms: &Slab<Room>, now: Instant, peers: &mut Sla
             whose.push((*key, at));
         }
         peer.wanted = wanted * ladder::ROOMY;
-        peer.given = 0.0;
+        (peer.given, peer.pictures, peer.sound) = (0.0, 0.0, voices);
     }
     ladder::climb(line, &wishes, &mut places, now);
     for (((key, at), place), wish) in whose.iter().zip(&places).zip(&wishes) {
         let Some(peer) = peers.get_mut(*key) else { continue };
-        peer.given += wish.cost(place.pick);
+        let cost = wish.cost(place.pick);
+        peer.given += cost;
+        *if wish.rank == Rank::Sound { &mut peer.sound } else { &mut peer.pictures } += cost;
         let session = peer.session;
         let Some(slot) = peer.slots.get_mut(*at) else { continue };
         slot.place = *place;
@@ -148,6 +152,14 @@ impl Room {
                     let is_large = |s: &SendSlot| !matches!(s.slot, Slot::Thumbnail(_));
                     Some(if is_kept || slots.any(is_large) { best } else { 0 })
                 }
+                SourceKind::Microphone | SourceKind::ComputerSound => {
+                    let lines = track.viewers.iter().filter_map(|(peer, _)| peers.get(*peer)?.known_line());
+                    let (session, source) = (owner.session, track.source.kind);
+                    if let Some(max_bps) = track.thrift.say(source, lines.fold(f64::INFINITY, f64::min), now) {
+                        out.events.push(Event::SoundRate { session, source, max_bps });
+                    }
+                    continue;
+                }
                 _ => continue,
             };
             if let Some(max) = track.watched.say(watched, best, now) {
@@ -164,9 +176,8 @@ impl Room {
             Slot::TeacherVideo | Slot::Video => Rank::Teacher,
             Slot::StageVideo => Rank::Stage,
             Slot::Thumbnail(no) => Rank::Small(no),
-            Slot::TeacherAudio | Slot::ComputerSound | Slot::StageAudio | Slot::SecondAudio | Slot::Audio => {
-                return None;
-            }
+            Slot::ComputerSound => Rank::Sound,
+            Slot::TeacherAudio | Slot::StageAudio | Slot::SecondAudio | Slot::Audio => return None,
         };
         let track = self.tracks.iter().find(|t| Some(t.source) == slot.want && !t.muted && t.is_sending(now))?;
         let mut steps: ArrayVec<(Pick, f64), { ladder::MAX_STEPS }> = ArrayVec::new();
@@ -181,6 +192,16 @@ impl Room {
             steps.push((Pick::Layer(layer), track.cost(layer).max(below)));
         }
         Some(Wish { rank, steps, at_once })
+    }
+
+    /// What the voices take that flow in these slots, bit/s.
+    fn voices(&self, slots: &[SendSlot]) -> f64 {
+        let voice = |slot: &SendSlot| {
+            let is_voice = !slot.is_picture() && slot.slot != Slot::ComputerSound;
+            let track = self.tracks.get(slot.shown.filter(|_| is_voice)?.track)?;
+            Some(track.cost(0) * (1.0 + f64::from(slot.depth)))
+        };
+        slots.iter().filter_map(voice).sum()
     }
 
     /// The slow twin of slides, where their teacher has a line for it.

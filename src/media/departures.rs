@@ -126,6 +126,37 @@ impl Departures {
     }
 }
 
+/// A number in the header of a packet: the extension's id, and the number.
+pub type Given = Option<(u8, u16)>;
+
+/// The numbers of a slot's last packets, where a packet may be sent again as it was.
+#[derive(Debug, Default)]
+pub struct Numbers {
+    /// (index of the packet, its number), by index.
+    places: Vec<(u64, Given)>,
+}
+
+impl Numbers {
+    /// Remembers so many packets.
+    pub fn new(packets: usize) -> Self {
+        Self { places: vec![(u64::MAX, None); packets] }
+    }
+
+    /// Notes what a packet got.
+    pub fn note(&mut self, index: u64, given: Given) {
+        let packets = self.places.len().max(1) as u64;
+        if let Some(place) = self.places.get_mut((index % packets) as usize) {
+            *place = (index, given);
+        }
+    }
+
+    /// What a packet got; `None` when that is forgotten.
+    pub fn of(&self, index: u64) -> Option<Given> {
+        let packets = self.places.len().max(1) as u64;
+        self.places.get((index % packets) as usize).filter(|p| p.0 == index).map(|p| p.1)
+    }
+}
+
 /// Writes the extension after a fixed header whose X bit is set.
 pub fn write_extension(out: &mut Vec<u8>, id: u8, number: u16) {
     let [high, low] = number.to_be_bytes();
@@ -171,6 +202,17 @@ mod tests {
         let on_way: Vec<i64> = fates.iter().filter_map(|f| Some((f.arrived? - f.sent + 500) / 1_000)).collect();
         assert!(on_way.windows(2).all(|w| w[0] == w[1]), "all take as long: {on_way:?}");
         assert_eq!(departures.acknowledge(&feedback, &mut fates).arrived, 0, "nothing counts twice");
+    }
+
+    #[test]
+    fn the_numbers_of_the_last_packets_are_known() {
+        let mut numbers = Numbers::new(4);
+        (0..6).for_each(|index| numbers.note(index, Some((5, index as u16 * 10))));
+        assert_eq!(
+            [0, 1, 2, 5, 6].map(|index| numbers.of(index)),
+            [None, None, Some(Some((5, 20))), Some(Some((5, 50))), None]
+        );
+        assert_eq!(Numbers::default().of(0), None);
     }
 
     #[test]

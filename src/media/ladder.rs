@@ -1,7 +1,7 @@
 //! Who gets what out of what a receiver's line takes: the ladder of a lesson on a thin line. Pure.
 //!
-//! Sound is never weighed: it always flows. Of pictures each first gets its least: the slides (sharp, once a second, by
-//! their slow twin), then the teacher, then who is on stage. What is left makes the slides whole, then the teacher's and
+//! Voices are never weighed: they always flow. What they leave goes first to the computer's sound; of pictures each first
+//! gets its least: the slides (sharp, once a second, by their slow twin), then the teacher, then who is on stage. What is left makes the slides whole, then the teacher's and
 //! the stage's picture finer, and what is then left goes to the small pictures. A slot without a share keeps its last
 //! picture. Only the slides always come in some way: a line that is thinner than they are gets them late, page by page.
 
@@ -43,6 +43,8 @@ pub enum Pick {
 /// What a slot is for, in the order in which it is served.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub enum Rank {
+    /// The computer's sound: a clip that is played is what the lesson is about just then.
+    Sound,
     /// Slides.
     Screen,
     /// The teacher, or the only picture of a viewer.
@@ -169,7 +171,7 @@ impl Place {
 /// How a line is: what [`climb`] needs to know of it.
 #[derive(Clone, Copy, PartialEq, Debug)]
 pub struct Line {
-    /// What pictures may take, bit/s.
+    /// What voices leave of it, bit/s.
     pub budget: f64,
     /// Nothing bad is known of it yet.
     pub is_new: bool,

@@ -26,6 +26,7 @@ pub mod sdp;
 pub mod sfu;
 pub mod slot;
 pub mod srtp;
+pub mod thrift;
 pub mod timeline;
 pub mod track;
 pub mod twcc;

@@ -9,8 +9,9 @@ use std::time::{Duration, Instant};
 use arrayvec::ArrayVec;
 use tongke_signaling::command::{Slot, Source};
 
+use super::departures::Numbers;
 use super::ladder::{Pick, Place};
-use super::ring::Kept;
+use super::ring::{AUDIO_PACKETS, Kept, VIDEO_PACKETS};
 use super::sdp::{Codec, OfferedCodec};
 
 /// Changes of source or layer remembered. A change comes with a key frame, of which there are at most two a second, and
@@ -112,6 +113,8 @@ pub struct SendSlot {
     pub report_due: bool,
     /// How many packets before it each sound should carry.
     pub depth: u8,
+    /// Of packets that are sent again as they were.
+    pub numbers: Numbers,
     next: u64,
     /// From this number on nothing was sealed yet.
     sealed: u64,
@@ -123,6 +126,7 @@ pub struct SendSlot {
 impl SendSlot {
     /// A slot that has sent nothing. Times start at `first_timestamp`.
     pub fn new(slot: Slot, mid: String, ssrc: u32, rtx_ssrc: u32, codecs: Vec<OfferedCodec>, first: u16) -> Self {
+        let numbers = Numbers::new(resent_as_they_were(&codecs));
         Self {
             slot,
             mid,
@@ -139,6 +143,7 @@ impl SendSlot {
             rtx_next: 1 << 16 | u64::from(first),
             report_due: false,
             depth: 0,
+            numbers,
             next: 1 << 16 | u64::from(first),
             sealed: 1 << 16 | u64::from(first),
             last: None,
@@ -328,6 +333,12 @@ impl SendSlot {
         self.detach();
         self.clogged = true;
     }
+}
+
+/// Packets whose numbers must be remembered: of those that would be sent again as they were.
+fn resent_as_they_were(codecs: &[OfferedCodec]) -> usize {
+    let packets = |c: &OfferedCodec| if c.codec == Codec::Opus { AUDIO_PACKETS } else { VIDEO_PACKETS };
+    codecs.iter().filter(|c| c.rtx.is_none()).map(packets).max().unwrap_or(0)
 }
 
 #[cfg(test)]

@@ -6,6 +6,7 @@ use tongke_signaling::command::{Source, SourceKind};
 
 use super::ring::{AUDIO_PACKETS, Ring, VIDEO_PACKETS};
 use super::sdp::Codec;
+use super::thrift::Thrift;
 use super::timeline::SourceClock;
 
 /// Most layers of a source (RIDs q, h, f).
@@ -162,6 +163,8 @@ pub struct Track {
     pub live: bool,
     /// What its publisher was told that anybody watches.
     pub watched: Watched,
+    /// And how much sound it may send.
+    pub thrift: Thrift,
     /// Latest audio level, RFC 6464 (127 silent).
     pub level: Option<u8>,
 }
@@ -180,6 +183,7 @@ impl Track {
             tap: Tap::default(),
             live: false,
             watched: Watched::default(),
+            thrift: Thrift::default(),
             level: None,
         }
     }
@@ -192,6 +196,7 @@ impl Track {
         self.layers = [None, None, None];
         self.tap = Tap::default();
         self.watched = Watched::default();
+        self.thrift = Thrift::default();
     }
 
     /// The layer in this place, if it is the one of this generation.

@@ -20,8 +20,8 @@ function followQueues(lines) {
   const queues = Object.fromEntries(Object.keys(lines).map((who) => [who, []]));
   const timer = setInterval(() => {
     for (const [who, { models }] of Object.entries(lines)) {
-      const worst_ms = Math.max(models.up.bottleneck.takeWorst(), models.down.bottleneck.takeWorst());
-      queues[who].push({ at_ms: Date.now(), worst_ms });
+      const [up_ms, down_ms] = [models.up.bottleneck.takeWorst(), models.down.bottleneck.takeWorst()];
+      queues[who].push({ at_ms: Date.now(), up_ms, down_ms, worst_ms: Math.max(up_ms, down_ms) });
     }
   }, LOOK_MS);
   return { queues, stop: () => clearInterval(timer) };

@@ -315,11 +315,10 @@ impl Lesson {
         own.next().and_then(|(id, _)| self.slot_views(*id))
     }
 
-    /// How much of a source is watched, for the page that sends it.
-    pub fn watched(&self, session: SessionId, source: SourceKind, max: Option<&str>, out: &mut Vec<Effect>) {
+    /// Tells the page of a session something about what it sends.
+    pub fn tell_page(&self, session: SessionId, message: ServerMessage, out: &mut Vec<Effect>) {
         let Some(found) = self.sessions.get(&session) else { return };
         let Some(holder) = self.seat(found.seat).map(|s| s.facts.holder) else { return };
-        let message = ServerMessage::Layers { source, max: max.unwrap_or("none").to_owned() };
         out.push(Effect::Tell(Audience::Page(holder, found.page.clone()), message));
     }
 

@@ -4,6 +4,7 @@
 //! rate: a radio link loses as much at any rate, and slowing down would not mend it. A sender with little to send learns
 //! nothing and forgets nothing; what more there is it learns from probes. Pure.
 
+mod busy;
 mod loss;
 mod probe;
 mod queue;
@@ -12,6 +13,7 @@ mod trend;
 use std::collections::VecDeque;
 use std::time::Duration;
 
+use busy::Busy;
 use loss::Loss;
 pub use probe::Probe;
 use probe::Prober;
@@ -70,6 +72,7 @@ pub struct Estimate {
     rate: f64,
     trend: Trend,
     queue: Queue,
+    busy: Busy,
     /// The queue is being emptied: what the line takes.
     draining: Option<f64>,
     loss: Loss,
@@ -92,6 +95,7 @@ impl Estimate {
             rate: start.unwrap_or(START).clamp(LEAST, MOST),
             trend: Trend::default(),
             queue: Queue::default(),
+            busy: Busy::default(),
             draining: None,
             loss: Loss::default(),
             prober: Prober::default(),
@@ -163,14 +167,15 @@ impl Estimate {
         for fate in fates {
             if let Some(arrived) = fate.arrived {
                 self.trend.note(fate.sent, arrived);
-                self.queue.note(fate.sent, arrived);
+                let waited = self.queue.note(fate.sent, arrived);
+                self.busy.note(arrived, waited, fate.size);
                 self.count(arrived, fate.size);
             }
             if let Some(probe) = fate.probe {
                 self.prober.note(probe, fate);
             }
         }
-        let through = self.through();
+        let through = self.through().map(|through| self.busy.rate().map_or(through, |busy| busy.max(through)));
         let usage = self.trend.usage();
         if self.drains(now, through) {
             return;

@@ -20,8 +20,8 @@ pub(super) struct Queue {
 }
 
 impl Queue {
-    /// Notes a packet that arrived.
-    pub(super) fn note(&mut self, sent: i64, arrived: i64) {
+    /// Notes a packet that arrived; how much longer it took than the quickest, µs.
+    pub(super) fn note(&mut self, sent: i64, arrived: i64) -> i64 {
         let took = arrived.saturating_sub(sent);
         let began = *self.began.get_or_insert(sent);
         if !(0..SPAN_US).contains(&sent.saturating_sub(began)) {
@@ -42,6 +42,7 @@ impl Queue {
             }
         };
         self.now_us = self.moment_before.map_or(lucky, |b| b.min(lucky)).saturating_sub(base);
+        took.saturating_sub(base)
     }
 
     /// What the last packets waited at least, ms.

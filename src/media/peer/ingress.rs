@@ -281,6 +281,7 @@ impl Peer {
                 let delivery = self.departures.acknowledge(&feedback, &mut fates);
                 self.estimate.feed(now.saturating_duration_since(self.created), &fates);
                 self.fates = fates;
+                self.set_pace(now);
                 self.counters.delivered.0 += delivery.arrived;
                 self.counters.delivered.1 += delivery.lost;
                 None

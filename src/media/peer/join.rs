@@ -88,6 +88,8 @@ impl Peer {
             wanted: 0.0,
             line: None,
             given: 0.0,
+            pictures: 0.0,
+            sound: 0.0,
             last_heard: now,
             counters: Counters::default(),
             dtls: Dtls::new(server.identity.clone(), offer.fingerprint.clone()),
@@ -218,11 +220,8 @@ fn down(line: &Line, slot: Slot, server: &Negotiation<'_>, rng: &mut impl Rng) -
     }
     let (ssrc, rtx) = (rng.random::<u32>().max(1), rng.random::<u32>().max(1));
     let has_rtx = codecs.iter().any(|c| c.rtx.is_some());
-    // Without RTX a packet is sent again under its old index, so it must be the same to the byte: a new number in its
-    // header would seal two packets with one nonce (RFC 7714 §15.1). Ids above 14 need the long form (RFC 8285 §4.3),
-    // which no browser asks for.
-    let is_repaired_apart = codecs.iter().all(|c| c.rtx.is_some());
-    let transport_cc = line.extensions.transport_cc.filter(|id| is_repaired_apart && (1..=14).contains(id));
+    // Ids above 14 need the long form (RFC 8285 §4.3), which no browser asks for.
+    let transport_cc = line.extensions.transport_cc.filter(|id| (1..=14).contains(id));
     let repair = has_rtx.then_some(rtx);
     let plan = AnswerPlan::Send { codecs: codecs.clone(), ssrc, rtx: repair, group: group_of(slot), transport_cc };
     let mut slot = SendSlot::new(slot, line.mid.clone(), ssrc, rtx, codecs, rng.random());

@@ -113,8 +113,12 @@ pub struct Peer {
     pub wanted: f64,
     /// The line it shares with others, if any.
     pub line: Option<LineId>,
-    /// What its pictures were given last, bit/s.
+    /// What was weighed and given to it last, bit/s; and of that the pictures.
     pub given: f64,
+    /// See `given`.
+    pub pictures: f64,
+    /// What all sound takes that flows to it, bit/s.
+    pub sound: f64,
     /// Figures of the present second.
     pub counters: Counters,
     dtls: Dtls,
@@ -143,12 +147,17 @@ impl Peer {
         self.sealer.is_some()
     }
 
-    /// What its pictures may take of its line, bit/s, and whether nothing bad is known of the line yet; `None` where the
+    /// What its line takes, bit/s, and whether nothing bad is known of the line yet; `None` where the
     /// client does not tell what arrives.
-    pub fn picture_budget(&self, now: Instant) -> Option<(f64, bool)> {
+    pub fn line_budget(&self, now: Instant) -> Option<(f64, bool)> {
         let tells = self.slots.iter().any(|s| s.transport_cc.is_some());
         let waited = now.saturating_duration_since(self.connected?);
         (tells && (self.estimate.is_fed() || waited < UNTOLD)).then(|| (self.estimate.line(), self.estimate.is_new()))
+    }
+
+    /// What its line takes, where it has shown a limit; bit/s.
+    pub fn known_line(&self) -> Option<f64> {
+        (self.estimate.is_fed() && !self.estimate.is_new()).then(|| self.estimate.line())
     }
 
     /// Gives back a second's worth of packets and starts a new second of counting.

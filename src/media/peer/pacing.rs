@@ -68,8 +68,8 @@ impl Peer {
         for (at, slot) in self.slots.iter_mut().enumerate().filter(|(_, s)| s.clogged) {
             slot.clogged = self.pacer.age(at, now).is_some();
         }
-        let given = if self.estimate.is_draining() { 0.0 } else { self.given };
-        self.pacer.advance(now, self.estimate.rate().max(given));
+        let given = if self.estimate.is_draining() { 0.0 } else { self.pictures };
+        self.pacer.advance(now, (self.estimate.rate() - self.sound).max(given));
         while let Some(waiting) = self.pacer.pop() {
             let Some(kept) = find(&waiting.origin()) else { continue };
             let first = First { numbers: waiting.outgoing, shown: waiting.shown, kept, older: [None, None] };

@@ -18,8 +18,10 @@ const CAMERA: [u32; 3] = [150, 500, 1_500];
 
 /// What a payload says of itself: which picture, and which layer.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
-enum What {
+pub(super) enum What {
     Sound,
+    /// What the teacher's computer plays.
+    Clip,
     Camera(u8),
     Slides,
     Slow,
@@ -29,6 +31,7 @@ impl What {
     fn mark(self) -> [u8; 2] {
         match self {
             Self::Sound => [0, 0],
+            Self::Clip => [4, 0],
             Self::Camera(layer) => [1, layer],
             Self::Slides => [2, 0],
             Self::Slow => [3, 0],
@@ -38,6 +41,7 @@ impl What {
     fn of(payload: &[u8]) -> Option<Self> {
         Some(match payload.get(1..3)? {
             [0, 0] => Self::Sound,
+            [4, 0] => Self::Clip,
             [1, layer] => Self::Camera(*layer),
             [2, 0] => Self::Slides,
             [3, 0] => Self::Slow,
@@ -48,31 +52,36 @@ impl What {
 
 /// What a display got in a while.
 #[derive(Debug, Default)]
-struct Got {
+pub(super) struct Got {
     /// Packets of each, repeats and doubles not counted.
     packets: BTreeMap<What, usize>,
     bytes: usize,
 }
 
 impl Got {
-    fn of(&self, what: What) -> usize {
+    pub(super) fn of(&self, what: What) -> usize {
         self.packets.get(&what).copied().unwrap_or(0)
     }
 }
 
-struct Lesson {
-    w: World,
+pub(super) struct Lesson {
+    pub(super) w: World,
     ms: u64,
     slow: bool,
+    /// The voice, and what the computer plays, bit/s; 0: nothing.
+    pub(super) voice: u32,
+    pub(super) clip: u32,
+    /// What the page was told of both.
+    pub(super) most: [Option<u32>; 2],
     keys: BTreeMap<What, bool>,
 }
 
 impl Lesson {
     /// A teacher with camera, slides and voice, and displays that see all of it.
-    fn new(seed: u64, displays: &[(u16, Option<f64>)]) -> Self {
+    pub(super) fn new(seed: u64, displays: &[(u16, Option<f64>)]) -> Self {
         let mut w = World::new(seed, Profile::AeadAes128Gcm);
         w.join(TEACHER_SEAT, SessionRole::Teacher, TEACHER);
-        let mut lesson = Self { w, ms: 0, slow: false, keys: BTreeMap::new() };
+        let mut lesson = Self { w, ms: 0, slow: false, voice: 32_000, clip: 0, most: [None; 2], keys: BTreeMap::new() };
         lesson.teach(500);
         for (port, rate) in displays {
             if let Some(rate) = rate {
@@ -89,6 +98,7 @@ impl Lesson {
             (Slot::TeacherVideo, SourceKind::Camera),
             (Slot::Screen, SourceKind::Screen),
             (Slot::TeacherAudio, SourceKind::Microphone),
+            (Slot::ComputerSound, SourceKind::ComputerSound),
         ] {
             let source = Some(Source { seat: seat(TEACHER_SEAT), kind });
             self.w.command(Command::Show { session, slot, source });
@@ -97,25 +107,31 @@ impl Lesson {
 
     fn send(&mut self, line: (usize, u8), what: What, bytes: usize) {
         let key = self.keys.insert(what, false).unwrap_or(true);
-        let bytes = if key && what != What::Sound { bytes * 4 } else { bytes };
+        let is_sound = matches!(what, What::Sound | What::Clip);
+        let bytes = if key && !is_sound { bytes * 4 } else { bytes };
         let pieces = bytes.div_ceil(1_000).max(1);
         for piece in 0..pieces {
             let [a, b] = what.mark();
             let head = if key && piece == 0 { 0x67 } else { 0x61 };
             let mut payload = vec![head, a, b];
             payload.resize((bytes / pieces).max(20), 7);
-            let time = (self.ms * if what == What::Sound { 48 } else { 90 }) as u32;
+            let time = (self.ms * if is_sound { 48 } else { 90 }) as u32;
             self.w.client(TEACHER_SEAT).send_layer(line, time, piece + 1 == pieces, &payload);
         }
     }
 
     /// The lesson goes on for so long.
-    fn teach(&mut self, ms: u64) {
+    pub(super) fn teach(&mut self, ms: u64) {
         let end = self.ms + ms;
         while self.ms < end {
             self.ms += STEP_MS;
             self.obey();
-            self.send((0, 0), What::Sound, 80);
+            let bytes =
+                |bits: u32, most: Option<u32>| (bits.min(most.unwrap_or(bits)) * STEP_MS as u32 / 8_000) as usize;
+            self.send((0, 0), What::Sound, bytes(self.voice, self.most[0]));
+            if self.clip > 0 {
+                self.send((4, 0), What::Clip, bytes(self.clip, self.most[1]));
+            }
             let is_frame = self.ms.is_multiple_of(40);
             for (layer, kbps) in CAMERA.into_iter().enumerate().filter(|_| is_frame) {
                 self.send((1, layer as u8), What::Camera(layer as u8), kbps as usize * 40 / 8);
@@ -141,6 +157,9 @@ impl Lesson {
                 Event::Watched { session: s, source: SourceKind::ScreenSlow, max } if s == session => {
                     self.slow = max.is_some();
                 }
+                Event::SoundRate { session: s, source, max_bps } if s == session => {
+                    self.most[usize::from(source == SourceKind::ComputerSound)] = max_bps;
+                }
                 _ => {}
             }
         }
@@ -152,7 +171,7 @@ impl Lesson {
     }
 
     /// What a display got since the last look.
-    fn got(&mut self, port: u16) -> Got {
+    pub(super) fn got(&mut self, port: u16) -> Got {
         let mut got = Got::default();
         let mut seen = std::collections::BTreeSet::new();
         for event in self.w.take(port) {
@@ -171,11 +190,11 @@ impl Lesson {
     fn tell(&self, port: u16) {
         let Some(peer) = self.w.sfu.peer(self.w.sessions[&port]) else { return };
         let picks: Vec<_> = peer.slots.iter().filter(|s| s.want.is_some()).map(|s| (s.slot, s.place.pick)).collect();
-        println!("{} ms: {:?} of {:.0}, {picks:?}", self.ms, peer.picture_budget(self.w.now), peer.wanted);
+        println!("{} ms: {:?} of {:.0}, {picks:?}", self.ms, peer.line_budget(self.w.now), peer.wanted);
     }
 
     /// The longest wait in the queue of a display's line since the last look.
-    fn queue(&mut self, port: u16) -> Duration {
+    pub(super) fn queue(&mut self, port: u16) -> Duration {
         self.w.narrow.get_mut(&port).map_or(Duration::ZERO, |n| std::mem::take(&mut n.longest))
     }
 

@@ -2,5 +2,6 @@
 
 mod behaviour;
 mod lines;
+mod music;
 mod rebinding;
 mod world;

@@ -3272,6 +3272,16 @@ export interface components {
             /** @description Which. */
             source: components["schemas"]["SourceKind"];
         } | {
+            /** @enum {string} */
+            kind: "sound_rate";
+            /**
+             * Format: int32
+             * @description bit/s; absent: as much as it likes.
+             */
+            max_bps?: number | null;
+            /** @description Which. */
+            source: components["schemas"]["SourceKind"];
+        } | {
             /**
              * Format: int64
              * @description When.

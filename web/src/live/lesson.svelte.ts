@@ -100,6 +100,8 @@ export class LessonStore {
           this.line = { loss_up, loss_down, round_trip_ms };
         }
         break;
+      case 'sound_rate':
+        break;
       case 'layers':
         this.layers = { ...this.layers, [message.source]: message.max };
         break;

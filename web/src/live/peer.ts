@@ -11,10 +11,14 @@ export interface PeerWishes {
   redundancy: boolean;
 }
 
+/** Music, and what a computer plays, bit/s. */
+const RICH_SOUND = 128_000;
+
 export class Peer {
   readonly connection: RTCPeerConnection;
   readonly arriving = new Map<SlotName, MediaStreamTrack>();
   private readonly senders = new Map<SourceKind, RTCRtpTransceiver>();
+  private readonly soundLimits = new Map<SourceKind, number | null>();
   /** the server's, as it stands after the last restart */
   answer = '';
 
@@ -64,14 +68,26 @@ export class Peer {
     if (this.answer === '' || this.connection.signalingState !== 'stable') return;
     await this.describe(await this.connection.createOffer());
     await this.accept(this.answer);
-    const sender = this.senders.get('microphone')?.sender;
+    await this.setSoundRate('microphone');
+  }
+
+  /** Some listener's line takes no more of this sound than `most` bit/s; `null`: all may come. */
+  async limitSound(kind: SourceKind, most: number | null): Promise<void> {
+    if (this.soundLimits.get(kind) === most) return;
+    this.soundLimits.set(kind, most);
+    await this.setSoundRate(kind);
+  }
+
+  private async setSoundRate(kind: SourceKind): Promise<void> {
+    const sender = this.senders.get(kind)?.sender;
     const parameters = sender?.getParameters();
     const first = parameters?.encodings[0];
-    if (sender && parameters && first) {
-      if (wishes.music) first.maxBitrate = 128_000;
-      else delete first.maxBitrate;
-      await sender.setParameters(parameters);
-    }
+    if (!sender || !parameters || !first) return;
+    const wished = kind === 'computer_sound' || this.wishes.music ? RICH_SOUND : null;
+    const most = this.soundLimits.get(kind) ?? null;
+    if (wished !== null || most !== null) first.maxBitrate = Math.min(wished ?? Infinity, most ?? Infinity);
+    else delete first.maxBitrate;
+    await sender.setParameters(parameters);
   }
 
   async put(kind: SourceKind, track: MediaStreamTrack | null): Promise<void> {
@@ -108,7 +124,7 @@ export class Peer {
       const mid = mids?.[index] ?? this.connection.getTransceivers()[index]?.mid ?? String(index);
       if (!('up' in line)) return [{ mid, stereo: true, bitrate: null }];
       const rich = line.up === 'computer_sound' || (line.up === 'microphone' && this.wishes.music);
-      return [{ mid, stereo: rich, bitrate: rich ? 128_000 : null }];
+      return [{ mid, stereo: rich, bitrate: rich ? RICH_SOUND : null }];
     });
   }
 }

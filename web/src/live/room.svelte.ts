@@ -61,6 +61,7 @@ export class LiveRoom {
       message: (message) => {
         this.store.apply(message);
         if (message.kind === 'layers') this.limit(message.source, message.max);
+        if (message.kind === 'sound_rate') this.session?.limitSound(message.source, message.max_bps ?? null);
         if (message.kind === 'bell' || (message.kind === 'lesson' && message.lesson.id !== this.store.lesson?.id)) {
           // The lesson's seats come with a snapshot only.
           this.stream.send({ kind: 'snapshot' });

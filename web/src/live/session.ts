@@ -64,6 +64,7 @@ export class LiveSession {
   private retry: ReturnType<typeof setTimeout> | null = null;
   private readonly tracks = new Map<SourceKind, MediaStreamTrack | null>();
   private readonly limits = new Map<SourceKind, (rid: string | undefined, index: number) => boolean>();
+  private readonly soundLimits = new Map<SourceKind, number | null>();
   private music = false;
   private readonly redundancy = new Redundancy();
   /** a restart is on its way to the server */
@@ -112,6 +113,12 @@ export class LiveSession {
     this.limits.set(kind, active);
     const peer = this.peer;
     if (peer) void this.inTurn(() => peer.layers(kind, active));
+  }
+
+  limitSound(kind: SourceKind, most: number | null): void {
+    this.soundLimits.set(kind, most);
+    const peer = this.peer;
+    if (peer) void this.inTurn(() => peer.limitSound(kind, most));
   }
 
   setMusic(music: boolean): void {
@@ -180,6 +187,7 @@ export class LiveSession {
       if (turn !== this.turn) return;
       this.parts.events.slots?.(answer.slots);
       for (const [kind, active] of this.limits) void this.inTurn(() => peer.layers(kind, active));
+      for (const [kind, most] of this.soundLimits) void this.inTurn(() => peer.limitSound(kind, most));
       this.deadline = this.now() + CONNECT_MS;
       if (this.phase === 'joining') this.move('connecting');
     } catch (error) {

@@ -1,0 +1,105 @@
+//! Sound on lines that are too thin for it. The server cannot make sound smaller, but its publisher can: it is asked for
+//! less while the thinnest line of its listeners needs that. A voice is left alone as long as it fits every line, so that
+//! a weak room costs the others nothing that is heard; the computer's sound gives up what only the best ear misses. Pure.
+
+use std::time::{Duration, Instant};
+
+use tongke_signaling::command::SourceKind;
+
+/// The computer's sound is made leaner on lines thinner than this: whole it would leave nothing for slides. bit/s.
+const THIN: f64 = 500_000.0;
+/// A voice on lines thinner than these.
+const THIN_FOR_VOICE: [f64; 2] = [165_000.0, 110_000.0];
+/// A line must be so much wider again before more is asked for.
+const WIDER: f64 = 1.4;
+/// And for so long.
+const WIDE_FOR: Duration = Duration::from_secs(10);
+/// A page that missed it is told again.
+const AGAIN: Duration = Duration::from_secs(10);
+/// What a publisher is asked for at most, by how thin lines are. bit/s, without headers.
+const VOICE: [u32; 2] = [48_000, 32_000];
+const COMPUTER: [u32; 1] = [48_000];
+
+/// How thin the line of `bits` bit/s is for sound of this kind: 0 takes it whole.
+fn thinness(kind: SourceKind, bits: f64) -> u8 {
+    match kind {
+        SourceKind::Microphone => THIN_FOR_VOICE.iter().filter(|limit| bits < **limit).count() as u8,
+        SourceKind::ComputerSound => u8::from(bits < THIN),
+        SourceKind::Camera | SourceKind::Screen | SourceKind::ScreenSlow => 0,
+    }
+}
+
+/// What a publisher is asked for where lines are so thin; `None`: as much as it likes.
+fn most(kind: SourceKind, thinness: u8) -> Option<u32> {
+    let steps: &[u32] = if kind == SourceKind::Microphone { &VOICE } else { &COMPUTER };
+    steps.get(usize::from(thinness.checked_sub(1)?)).copied()
+}
+
+/// What the publisher of a sound was told.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Thrift {
+    thinness: u8,
+    said: Option<Instant>,
+    /// Since when more would do.
+    wider: Option<Instant>,
+}
+
+impl Thrift {
+    /// Takes the thinnest line of the listeners, bit/s; gives what should be said, if anything: `Some(None)` is "as much as
+    /// you like". Less is asked for at once, more after a while.
+    pub fn say(&mut self, kind: SourceKind, thinnest: f64, now: Instant) -> Option<Option<u32>> {
+        let needed = thinness(kind, thinnest);
+        if needed > self.thinness {
+            self.thinness = needed;
+        } else if thinness(kind, thinnest / WIDER) < self.thinness {
+            let since = *self.wider.get_or_insert(now);
+            let waited = now.saturating_duration_since(since) >= WIDE_FOR;
+            if !waited {
+                return None;
+            }
+            self.thinness = thinness(kind, thinnest / WIDER);
+        } else {
+            self.wider = None;
+            let is_due = self.said.is_some_and(|at| now.saturating_duration_since(at) >= AGAIN);
+            if self.thinness == 0 || !is_due {
+                return None;
+            }
+        }
+        self.wider = None;
+        self.said = Some(now);
+        Some(most(kind, self.thinness))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn less_is_asked_for_at_once_more_after_a_while() {
+        let t0 = crate::net::clock::now();
+        let mut thrift = Thrift::default();
+        let mut say = |kbits: f64, s: u64| thrift.say(SourceKind::Microphone, kbits * 1e3, t0 + Duration::from_secs(s));
+        assert_eq!(say(1_000.0, 0), None);
+        assert_eq!(say(300.0, 1), None, "a voice fits");
+        assert_eq!(say(150.0, 2), Some(Some(48_000)));
+        assert_eq!(say(150.0, 3), None);
+        assert_eq!(say(90.0, 4), Some(Some(32_000)));
+        assert_eq!(say(90.0, 14), Some(Some(32_000)), "for a page that missed it");
+        assert_eq!(say(5_000.0, 15), None);
+        assert_eq!(say(210.0, 20), None, "wide enough for a step only, and the wait goes on");
+        assert_eq!(say(210.0, 25), Some(Some(48_000)));
+        assert_eq!(say(5_000.0, 26), None);
+        assert_eq!(say(190.0, 30), None, "the wait begins anew");
+        assert_eq!(say(5_000.0, 31), None);
+        assert_eq!(say(5_000.0, 41), Some(None));
+        assert_eq!(say(5_000.0, 60), None, "said once");
+    }
+
+    #[test]
+    fn the_computer_gives_up_more_than_a_voice() {
+        let at = |bits| (thinness(SourceKind::ComputerSound, bits), thinness(SourceKind::Microphone, bits));
+        assert_eq!([600e3, 300e3, 150e3, 100e3].map(at), [(0, 0), (1, 0), (1, 1), (1, 2)]);
+        assert_eq!(most(SourceKind::ComputerSound, 1), Some(48_000));
+    }
+}
