@@ -20,7 +20,7 @@ const HOLD: Duration = Duration::from_secs(3);
 /// Less flows when there was no room for so long: one look is not believed.
 const DOUBT: Duration = Duration::from_millis(200);
 /// What flows may take this much of the line before less flows, so that a line at its limit does not flutter.
-const KEEP: f64 = 1.1;
+pub const KEEP: f64 = 1.1;
 /// And what is new must leave something free.
 const RISE: f64 = 0.95;
 /// A line has room for everything when it takes so much more than it all costs.

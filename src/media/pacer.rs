@@ -1,6 +1,6 @@
 //! Pictures of one receiver that wait for their turn, so that a key frame does not fill the queues of a thin line.
 //!
-//! Only where the line has shown a limit; a wide one has no pacer. Sound and what is sent again never wait. What waits is a
+//! Only where the line has shown a limit; a wide one has no pacer. Sound never waits. What waits is a
 //! reference to the track's ring and has its numbers already, so that order and retransmission stay as they are. Pure.
 
 use std::collections::VecDeque;
@@ -10,6 +10,8 @@ use super::slot::{Outgoing, Sent, Shown};
 
 /// Sent so much faster than the line is believed to take, that what waits gets less.
 const FASTER: f64 = 1.4;
+/// Unless it would wait longer than this.
+const LONG: Duration = Duration::from_millis(250);
 /// After a rest at most so much goes at once.
 const BURST: Duration = Duration::from_millis(20);
 /// A camera's picture that waits longer is of no use any more.
@@ -85,14 +87,28 @@ impl Pacer {
     /// Time passed on a line that takes `rate` bit/s.
     pub fn advance(&mut self, now: Instant, rate: f64) {
         let passed = self.paced.replace(now).map_or(Duration::ZERO, |at| now.saturating_duration_since(at));
-        let a_second = rate * FASTER / 8.0;
+        // What waits for long is more than the line takes for long: hurry would only move the queue there.
+        let is_long = self.bytes as f64 * 8.0 > rate * LONG.as_secs_f64();
+        let a_second = rate * if is_long { 1.0 } else { FASTER } / 8.0;
         let most = a_second * BURST.max(passed.min(BURST * 2)).as_secs_f64();
         self.credit = (self.credit + a_second * passed.as_secs_f64()).min(most);
     }
 
+    /// Takes `bytes` that are sent again out of turn; false when there is no room for them now.
+    pub fn spend(&mut self, bytes: usize) -> bool {
+        if !self.holds() {
+            return true;
+        }
+        let has_room = self.credit > 0.0;
+        if has_room {
+            self.credit -= bytes as f64;
+        }
+        has_room
+    }
+
     /// The next whose turn it is.
     pub fn pop(&mut self) -> Option<Waiting> {
-        if self.on && self.credit <= 0.0 {
+        if self.credit <= 0.0 {
             return None;
         }
         let packet = self.queue.pop_front()?;

@@ -127,7 +127,6 @@ impl Estimate {
     /// True where the line has shown a limit not long ago, so that bursts should be smoothed.
     pub fn is_tight(&self, now: Duration) -> bool {
         self.lowered.is_some_and(|at| now.saturating_sub(at) < TIGHT)
-            && (self.limit.is_some() || self.draining.is_some())
     }
 
     /// True while nothing bad has been seen of the line.

@@ -110,6 +110,10 @@ impl Peer {
         find: impl Fn(&Sent) -> Option<&'r Kept>,
         out: &mut Outbox,
     ) {
+        // What was lost in a full queue would only make it longer, and come too late.
+        if self.estimate.is_draining() {
+            return;
+        }
         let Some(place) = self.slots.get_mut(slot) else { return };
         let Some(sent) = place.find(sequence) else { return };
         let Some(kept) = find(&sent) else { return };
@@ -117,6 +121,10 @@ impl Peer {
         let depth = sent.shown.depth_of(kept);
         if older.iter().rev().take(depth).any(Option::is_none) {
             // It cannot be made again as it was.
+            return;
+        }
+        // On a thin line pictures take turns with what is sent again of them.
+        if sent.shown.rtx.is_some() && !self.pacer.spend(OVERHEAD + kept.payload.len()) {
             return;
         }
         if !place.spend_repair(kept.payload.len()) {

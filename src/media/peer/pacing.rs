@@ -7,6 +7,7 @@ use tongke_signaling::command::{Event, Slot};
 use super::Peer;
 use super::egress::{First, Forward};
 use crate::media::departures::Ticks;
+use crate::media::ladder;
 use crate::media::outbox::Outbox;
 use crate::media::pacer::{STALE, Waiting};
 use crate::media::ring::Kept;
@@ -68,8 +69,9 @@ impl Peer {
         for (at, slot) in self.slots.iter_mut().enumerate().filter(|(_, s)| s.clogged) {
             slot.clogged = self.pacer.age(at, now).is_some();
         }
-        let given = if self.estimate.is_draining() { 0.0 } else { self.pictures };
-        self.pacer.advance(now, (self.estimate.rate() - self.sound).max(given));
+        let room = (self.estimate.rate() - self.sound).max(0.0);
+        // The ladder lets go on what is only a little more than the line takes.
+        self.pacer.advance(now, room.max(self.pictures.min(room * ladder::KEEP)));
         while let Some(waiting) = self.pacer.pop() {
             let Some(kept) = find(&waiting.origin()) else { continue };
             let first = First { numbers: waiting.outgoing, shown: waiting.shown, kept, older: [None, None] };
