@@ -30,6 +30,8 @@ pub const START: f64 = 1_000_000.0;
 
 /// A queue builds: down to this share of what got through.
 const BACK_OFF: f64 = 0.85;
+/// After a queue was emptied the line is known: up to this share of what it took.
+const KNOWN: f64 = 0.95;
 /// A queue longer than this is congestion, whatever its trend. ms.
 const LONG_MS: f64 = 200.0;
 /// It is emptied by sending this share of what gets through, until it is short; a very long one by sending next to nothing.
@@ -236,7 +238,8 @@ impl Estimate {
             }
             Some(line) if queue_ms < SHORT_MS => {
                 self.draining = None;
-                self.rate = self.rate.max(BACK_OFF * line).clamp(LEAST, MOST);
+                let known = self.busy.rate().map_or(BACK_OFF * line, |busy| KNOWN * busy);
+                self.rate = self.rate.max(known).clamp(LEAST, MOST);
                 return false;
             }
             // The line may have become thinner still.

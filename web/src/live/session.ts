@@ -13,6 +13,7 @@ import type { SeatRole, SlotName } from './lines';
 import { Peer, type PeerWishes } from './peer';
 import { Redundancy } from './redundancy';
 import { sumOf, type Sums } from './stats';
+import { Uplink } from './uplink';
 import { every } from './ticker';
 import { Watchdog } from './watchdog';
 
@@ -67,6 +68,7 @@ export class LiveSession {
   private readonly soundLimits = new Map<SourceKind, number | null>();
   private music = false;
   private readonly redundancy = new Redundancy();
+  private readonly uplink = new Uplink();
   /** a restart is on its way to the server */
   private mending = false;
   private readonly insist: Insist;
@@ -111,7 +113,14 @@ export class LiveSession {
 
   limit(kind: SourceKind, active: (rid: string | undefined, index: number) => boolean): void {
     this.limits.set(kind, active);
+    this.applyLimit(kind);
+  }
+
+  private applyLimit(kind: SourceKind): void {
     const peer = this.peer;
+    const limit = this.limits.get(kind);
+    const active = (rid: string | undefined, index: number) =>
+      (kind !== 'camera' || this.uplink.pictures) && (limit?.(rid, index) ?? true);
     if (peer) void this.inTurn(() => peer.layers(kind, active));
   }
 
@@ -186,7 +195,7 @@ export class LiveSession {
       this.parts.learn?.(peer.answer);
       if (turn !== this.turn) return;
       this.parts.events.slots?.(answer.slots);
-      for (const [kind, active] of this.limits) void this.inTurn(() => peer.layers(kind, active));
+      for (const kind of new Set([...this.limits.keys(), 'camera' as const])) this.applyLimit(kind);
       for (const [kind, most] of this.soundLimits) void this.inTurn(() => peer.limitSound(kind, most));
       this.deadline = this.now() + CONNECT_MS;
       if (this.phase === 'joining') this.move('connecting');
@@ -274,6 +283,8 @@ export class LiveSession {
     const silence = this.watchdog.feed(now, sums);
     const { wanted } = this.redundancy;
     if (this.redundancy.feed(now, sums.soundLossUp, sums.takesUp) !== wanted) this.wish();
+    const { pictures } = this.uplink;
+    if (this.uplink.feed(now, sums.takesUp) !== pictures) this.applyLimit('camera');
     if (this.phase === 'restarting' && before !== null && sums.bytes > before.bytes) {
       // Also when the restart is still on its way: the old path may have come back by itself.
       this.deadline = Infinity;
