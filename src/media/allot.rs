@@ -153,9 +153,11 @@ impl Room {
                     Some(if is_kept || slots.any(is_large) { best } else { 0 })
                 }
                 SourceKind::Microphone | SourceKind::ComputerSound => {
-                    let lines = track.viewers.iter().filter_map(|(peer, _)| peers.get(*peer)?.known_line());
+                    let lines = || track.viewers.iter().filter_map(|(peer, _)| peers.get(*peer)?.known_line());
+                    let thinnest = lines().map(|l| l.0).fold(f64::INFINITY, f64::min);
+                    let full = lines().filter(|l| l.1).map(|l| l.0).fold(f64::INFINITY, f64::min);
                     let (session, source) = (owner.session, track.source.kind);
-                    if let Some(max_bps) = track.thrift.say(source, lines.fold(f64::INFINITY, f64::min), now) {
+                    if let Some(max_bps) = track.thrift.say(source, thinnest, full, now) {
                         out.events.push(Event::SoundRate { session, source, max_bps });
                     }
                     continue;

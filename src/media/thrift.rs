@@ -10,6 +10,8 @@ use tongke_signaling::command::SourceKind;
 const THIN: f64 = 500_000.0;
 /// A voice on lines thinner than these.
 const THIN_FOR_VOICE: [f64; 2] = [165_000.0, 110_000.0];
+/// And when they have been so for so long.
+const THIN_FOR: Duration = Duration::from_millis(600);
 /// A line must be so much wider again before more is asked for.
 const WIDER: f64 = 1.4;
 /// And for so long.
@@ -40,17 +42,28 @@ fn most(kind: SourceKind, thinness: u8) -> Option<u32> {
 pub struct Thrift {
     thinness: u8,
     said: Option<Instant>,
+    /// Since when less is needed.
+    thinner: Option<Instant>,
     /// Since when more would do.
     wider: Option<Instant>,
 }
 
 impl Thrift {
-    /// Takes the thinnest line of the listeners, bit/s; gives what should be said, if anything: `Some(None)` is "as much as
-    /// you like". Less is asked for at once, more after a while.
-    pub fn say(&mut self, kind: SourceKind, thinnest: f64, now: Instant) -> Option<Option<u32>> {
-        let needed = thinness(kind, thinnest);
+    /// Takes the thinnest line of the listeners, and the thinnest of those in which a queue stands, bit/s; gives what should
+    /// be said, if anything: `Some(None)` is "as much as you like". Less is asked for at once, more after a while. A voice
+    /// becomes leaner only where it stands in a queue: on a line that loses much, what it takes is hard to know.
+    pub fn say(&mut self, kind: SourceKind, thinnest: f64, full: f64, now: Instant) -> Option<Option<u32>> {
+        let needed = thinness(kind, if kind == SourceKind::Microphone { full } else { thinnest });
+        if needed <= self.thinness {
+            self.thinner = None;
+        }
         if needed > self.thinness {
-            self.thinness = needed;
+            if kind == SourceKind::Microphone
+                && now.saturating_duration_since(*self.thinner.get_or_insert(now)) < THIN_FOR
+            {
+                return None;
+            }
+            (self.thinness, self.thinner) = (needed, None);
         } else if thinness(kind, thinnest / WIDER) < self.thinness {
             let since = *self.wider.get_or_insert(now);
             let waited = now.saturating_duration_since(since) >= WIDE_FOR;
@@ -79,12 +92,14 @@ mod tests {
     fn less_is_asked_for_at_once_more_after_a_while() {
         let t0 = crate::net::clock::now();
         let mut thrift = Thrift::default();
-        let mut say = |kbits: f64, s: u64| thrift.say(SourceKind::Microphone, kbits * 1e3, t0 + Duration::from_secs(s));
+        let mut say = |kbits: f64, s: u64| {
+            thrift.say(SourceKind::Microphone, kbits * 1e3, kbits * 1e3, t0 + Duration::from_secs(s))
+        };
         assert_eq!(say(1_000.0, 0), None);
         assert_eq!(say(300.0, 1), None, "a voice fits");
-        assert_eq!(say(150.0, 2), Some(Some(48_000)));
-        assert_eq!(say(150.0, 3), None);
-        assert_eq!(say(90.0, 4), Some(Some(32_000)));
+        assert_eq!(say(150.0, 2), None, "one look is not believed");
+        assert_eq!(say(150.0, 3), Some(Some(48_000)));
+        assert_eq!([say(90.0, 3), say(90.0, 4)], [None, Some(Some(32_000))]);
         assert_eq!(say(90.0, 14), Some(Some(32_000)), "for a page that missed it");
         assert_eq!(say(5_000.0, 15), None);
         assert_eq!(say(210.0, 20), None, "wide enough for a step only, and the wait goes on");
@@ -94,6 +109,8 @@ mod tests {
         assert_eq!(say(5_000.0, 31), None);
         assert_eq!(say(5_000.0, 41), Some(None));
         assert_eq!(say(5_000.0, 60), None, "said once");
+        let no_queue = thrift.say(SourceKind::Microphone, 90e3, f64::INFINITY, t0 + Duration::from_secs(70));
+        assert_eq!(no_queue, None, "nothing waits");
     }
 
     #[test]

@@ -135,7 +135,7 @@ const thin = {
   name: 'narrow-100k',
   title: '100 kbit/s each way',
   steps: always('100 kbit/s', ({ lines }) => both(lines.room1, deep(100 * KBIT))),
-  goals: [concealed(1), queue(500, 5), steady],
+  goals: [concealed(1), queue(500, 12), steady],
 };
 
 const beside = {

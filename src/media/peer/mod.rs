@@ -155,9 +155,10 @@ impl Peer {
         (tells && (self.estimate.is_fed() || waited < UNTOLD)).then(|| (self.estimate.line(), self.estimate.is_new()))
     }
 
-    /// What its line takes, where it has shown a limit; bit/s.
-    pub fn known_line(&self) -> Option<f64> {
-        (self.estimate.is_fed() && !self.estimate.is_new()).then(|| self.estimate.line())
+    /// What its line takes, where it has shown a limit, bit/s; and whether a long queue stands there.
+    pub fn known_line(&self) -> Option<(f64, bool)> {
+        let is_known = self.estimate.is_fed() && !self.estimate.is_new();
+        is_known.then(|| (self.estimate.line(), self.estimate.is_draining()))
     }
 
     /// Gives back a second's worth of packets and starts a new second of counting.

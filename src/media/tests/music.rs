@@ -52,3 +52,23 @@ fn on_100_kbits_the_voice_is_heard() {
         assert!(queue <= Duration::from_millis(500), "{queue:?}");
     }
 }
+
+#[test]
+fn a_weak_room_costs_the_others_little_of_their_sound() {
+    for seed in 1..=3 {
+        let mut lesson = music(seed, &[(2, None), (3, Some(5e6))]);
+        lesson.teach(10_000);
+        lesson.w.narrow(3, 3e5);
+        lesson.w.lossy.insert(3, 0.2);
+        lesson.teach(10_000);
+        (lesson.got(2), lesson.got(3));
+        let mut leaner = 0;
+        for _ in 0..30 {
+            lesson.teach(1_000);
+            leaner += usize::from(lesson.most[0].is_some());
+        }
+        let (other, weak) = (lesson.got(2), lesson.got(3));
+        println!("seed {seed}: the voice was leaner for {leaner} of 30 s; {other:?}\n{weak:?}");
+        assert!(leaner < 1, "{leaner}");
+    }
+}
