@@ -112,6 +112,8 @@ pub struct SendSlot {
     pub report_due: bool,
     /// How many packets before it each sound should carry.
     pub depth: u8,
+    /// Extended number up to which the receiver has reported.
+    pub reported: u32,
     next: u64,
     /// From this number on nothing was sealed yet.
     sealed: u64,
@@ -139,6 +141,7 @@ impl SendSlot {
             rtx_next: 1 << 16 | u64::from(first),
             report_due: false,
             depth: 0,
+            reported: u32::from(first).wrapping_sub(1),
             next: 1 << 16 | u64::from(first),
             sealed: 1 << 16 | u64::from(first),
             last: None,

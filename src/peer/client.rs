@@ -16,10 +16,11 @@ use rtc_stun::textattrs::TextAttribute;
 use sending::SendLine;
 
 use super::handshake::{ClientIdentity, Handshake};
-use super::offer::{OPUS, OfferLine, RED, TRANSPORT_CC_ID, write_offer};
+use super::offer::{OPUS, OfferLine, RED, TRANSPORT_CC_ID, Telling, write_offer};
 use crate::media::ice::{Check, Credentials};
 use crate::media::receive::ReceiveStream;
 use crate::media::red;
+use crate::media::remb::{self, Remb};
 use crate::media::rtcp::{self, Report};
 use crate::media::rtp::Header;
 use crate::media::srtp::{Opener, Sealer};
@@ -105,6 +106,10 @@ pub struct Client {
     pub outgoing: Vec<Vec<u8>>,
     /// What happened.
     pub events: Vec<ClientEvent>,
+    /// How it tells what arrives; to be set before the offer.
+    pub telling: Telling,
+    /// What it says its line takes, bit/s, where it tells by reports.
+    pub remb: Option<u64>,
     /// Packets asked for, each time.
     pub nacks_sent: u64,
     /// Packets sent again because the server asked.
@@ -156,6 +161,8 @@ impl Client {
             next_feedback: now,
             outgoing: Vec::new(),
             events: Vec::new(),
+            telling: Telling::default(),
+            remb: None,
             nacks_sent: 0,
             repeats_sent: 0,
             mended: 0,
@@ -164,7 +171,7 @@ impl Client {
 
     /// The offer.
     pub fn offer(&self) -> String {
-        write_offer(&self.lines, &self.credentials, &self.identity.fingerprint)
+        write_offer(&self.lines, &self.credentials, &self.identity.fingerprint, self.telling)
     }
 
     /// Takes the answer; false when it lacks what is needed.
@@ -241,7 +248,13 @@ impl Client {
             let blocks: Vec<rtcp::Block> =
                 self.received.values_mut().filter(|s| !s.is_repair).filter_map(|s| s.report(now)).collect();
             let ours = self.our_ssrc;
-            self.send_rtcp(|b| rtcp::write_receiver_report(b, ours, &blocks));
+            let remb = self.remb.filter(|_| self.telling == Telling::Reports);
+            self.send_rtcp(|b| {
+                rtcp::write_receiver_report(b, ours, &blocks);
+                if let Some(bits) = remb {
+                    remb::write(b, ours, &Remb { bits, ssrcs: blocks.iter().map(|block| block.ssrc).collect() });
+                }
+            });
         }
     }
 
@@ -319,7 +332,7 @@ impl Client {
                 }
                 self.flush_handshake();
             }
-            [128..=191, 192..=223, ..] => self.handle_rtcp(datagram),
+            [128..=191, 192..=223, ..] => self.handle_rtcp(now, datagram),
             [128..=191, ..] => self.handle_rtp(now, datagram, &mut take),
             _ => {}
         }
@@ -336,7 +349,9 @@ impl Client {
         let Ok(len) = opener.open_rtp(datagram, &header, index) else { return };
         stream.note(index, header.timestamp, now);
         let Some(packet) = datagram.get(..len) else { return };
-        if let Some([high, low]) = header.extension(packet, TRANSPORT_CC_ID) {
+        if let Some([high, low]) = header.extension(packet, TRANSPORT_CC_ID)
+            && self.telling == Telling::Transport
+        {
             self.arrivals.note(u16::from_be_bytes([*high, *low]), now);
             self.heard = header.ssrc;
         }
@@ -381,7 +396,7 @@ impl Client {
         });
     }
 
-    fn handle_rtcp(&mut self, datagram: &mut [u8]) {
+    fn handle_rtcp(&mut self, now: Instant, datagram: &mut [u8]) {
         let Some((opener, _)) = self.keys.as_mut() else { return };
         let Ok(len) = opener.open_rtcp(datagram) else { return };
         for report in rtcp::parse(datagram.get(..len).unwrap_or_default()) {
@@ -395,6 +410,11 @@ impl Client {
                     let line = self.senders.iter().find(|(_, s)| s.ssrc == ssrc).map(|(l, _)| *l);
                     if let Some(line) = line {
                         sequences.into_iter().for_each(|s| self.repeat(line, s));
+                    }
+                }
+                Report::Sender { ssrc, ntp, .. } if self.telling == Telling::Reports => {
+                    if let Some(stream) = self.received.get_mut(&ssrc) {
+                        stream.note_report(ntp, now);
                     }
                 }
                 _ => {}
@@ -431,7 +451,8 @@ impl Client {
         }
     }
 
-    fn send_rtcp(&mut self, write: impl FnOnce(&mut Vec<u8>)) {
+    /// Sends the RTCP that `write` writes, whatever it is.
+    pub fn send_rtcp(&mut self, write: impl FnOnce(&mut Vec<u8>)) {
         let Some((_, sealer)) = self.keys.as_mut() else { return };
         let mut packet = Vec::new();
         write(&mut packet);

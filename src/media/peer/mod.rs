@@ -146,9 +146,13 @@ impl Peer {
     /// What its pictures may take of its line, bit/s, and whether nothing bad is known of the line yet; `None` where the
     /// client does not tell what arrives.
     pub fn picture_budget(&self, now: Instant) -> Option<(f64, bool)> {
-        let tells = self.slots.iter().any(|s| s.transport_cc.is_some());
         let waited = now.saturating_duration_since(self.connected?);
-        (tells && (self.estimate.is_fed() || waited < UNTOLD)).then(|| (self.estimate.line(), self.estimate.is_new()))
+        (self.estimate.is_fed() || waited < UNTOLD).then(|| (self.estimate.line(), self.estimate.is_new()))
+    }
+
+    /// True for a client that tells of every packet when it came; others are judged by their reports.
+    fn has_transport_cc(&self) -> bool {
+        self.slots.iter().any(|s| s.transport_cc.is_some())
     }
 
     /// Gives back a second's worth of packets and starts a new second of counting.

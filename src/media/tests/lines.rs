@@ -10,7 +10,7 @@ use crate::media::srtp::Profile;
 use crate::peer::ClientEvent;
 
 const TEACHER: &str = "a^ v3^ v^ v^ a^ v a a v v v v v v";
-const TEACHER_SEAT: u16 = 1;
+pub(super) const TEACHER_SEAT: u16 = 1;
 /// Between two looks, ms: a frame of sound.
 const STEP_MS: u64 = 20;
 /// The camera's layers, kbit/s.
@@ -18,7 +18,7 @@ const CAMERA: [u32; 3] = [150, 500, 1_500];
 
 /// What a payload says of itself: which picture, and which layer.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
-enum What {
+pub(super) enum What {
     Sound,
     Camera(u8),
     Slides,
@@ -48,20 +48,20 @@ impl What {
 
 /// What a display got in a while.
 #[derive(Debug, Default)]
-struct Got {
+pub(super) struct Got {
     /// Packets of each, repeats and doubles not counted.
     packets: BTreeMap<What, usize>,
-    bytes: usize,
+    pub(super) bytes: usize,
 }
 
 impl Got {
-    fn of(&self, what: What) -> usize {
+    pub(super) fn of(&self, what: What) -> usize {
         self.packets.get(&what).copied().unwrap_or(0)
     }
 }
 
-struct Lesson {
-    w: World,
+pub(super) struct Lesson {
+    pub(super) w: World,
     ms: u64,
     slow: bool,
     keys: BTreeMap<What, bool>,
@@ -69,7 +69,7 @@ struct Lesson {
 
 impl Lesson {
     /// A teacher with camera, slides and voice, and displays that see all of it.
-    fn new(seed: u64, displays: &[(u16, Option<f64>)]) -> Self {
+    pub(super) fn new(seed: u64, displays: &[(u16, Option<f64>)]) -> Self {
         let mut w = World::new(seed, Profile::AeadAes128Gcm);
         w.join(TEACHER_SEAT, SessionRole::Teacher, TEACHER);
         let mut lesson = Self { w, ms: 0, slow: false, keys: BTreeMap::new() };
@@ -83,7 +83,7 @@ impl Lesson {
         lesson
     }
 
-    fn sit(&mut self, port: u16) {
+    pub(super) fn sit(&mut self, port: u16) {
         let session = self.w.join(port, SessionRole::InteractiveRoom, ROOM);
         for (slot, kind) in [
             (Slot::TeacherVideo, SourceKind::Camera),
@@ -110,7 +110,7 @@ impl Lesson {
     }
 
     /// The lesson goes on for so long.
-    fn teach(&mut self, ms: u64) {
+    pub(super) fn teach(&mut self, ms: u64) {
         let end = self.ms + ms;
         while self.ms < end {
             self.ms += STEP_MS;
@@ -152,7 +152,7 @@ impl Lesson {
     }
 
     /// What a display got since the last look.
-    fn got(&mut self, port: u16) -> Got {
+    pub(super) fn got(&mut self, port: u16) -> Got {
         let mut got = Got::default();
         let mut seen = std::collections::BTreeSet::new();
         for event in self.w.take(port) {
@@ -175,12 +175,12 @@ impl Lesson {
     }
 
     /// The longest wait in the queue of a display's line since the last look.
-    fn queue(&mut self, port: u16) -> Duration {
+    pub(super) fn queue(&mut self, port: u16) -> Duration {
         self.w.narrow.get_mut(&port).map_or(Duration::ZERO, |n| std::mem::take(&mut n.longest))
     }
 
     /// Teaches until a display gets this; how long it took.
-    fn until(&mut self, port: u16, what: What, most_ms: u64) -> u64 {
+    pub(super) fn until(&mut self, port: u16, what: What, most_ms: u64) -> u64 {
         let start = self.ms;
         while self.ms < start + most_ms {
             self.teach(100);

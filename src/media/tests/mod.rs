@@ -3,4 +3,5 @@
 mod behaviour;
 mod lines;
 mod rebinding;
+mod reports;
 mod world;
