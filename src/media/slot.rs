@@ -98,6 +98,8 @@ pub struct SendSlot {
     pub want: Option<Source>,
     /// How much of it there is room for.
     pub place: Place,
+    /// There is more of it than the receiver can decode.
+    pub is_cut: bool,
     /// The line is slower than what waits; what comes now is left out until that is sent.
     pub clogged: bool,
     /// What flows.
@@ -134,6 +136,7 @@ impl SendSlot {
             codecs,
             want: None,
             place: Place::default(),
+            is_cut: false,
             clogged: false,
             shown: None,
             target: None,

@@ -86,7 +86,8 @@ impl Peer {
         let depth = self.redundancy.note(loss_down, takes);
         self.slots.iter_mut().for_each(|slot| slot.depth = depth);
         let is_small = |s: &SendSlot| matches!(s.slot, Slot::Thumbnail(_));
-        let pictures = || self.slots.iter().filter(|s| s.is_picture() && s.want.is_some());
+        // What the receiver cannot decode says nothing of its line.
+        let pictures = || self.slots.iter().filter(|s| s.is_picture() && s.want.is_some() && !s.is_cut);
         let held = pictures().filter(|s| s.place.pick == Pick::Held).count();
         let reduced =
             pictures().filter(|s| !is_small(s) && matches!(s.place.pick, Pick::Slow | Pick::Layer(_))).count();

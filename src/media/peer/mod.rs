@@ -16,7 +16,7 @@ mod rebind;
 use std::collections::HashMap;
 use std::time::{Duration, Instant};
 
-use tongke_signaling::command::{LineId, SeatId, SessionId, SessionRole, SourceKind};
+use tongke_signaling::command::{DecodeBudget, LineId, SeatId, SessionId, SessionRole, SourceKind};
 
 pub use egress::Forward;
 pub use facts::{Counters, Redundancy};
@@ -113,6 +113,8 @@ pub struct Peer {
     pub wanted: f64,
     /// The line it shares with others, if any.
     pub line: Option<LineId>,
+    /// What it decodes at a time.
+    pub decode: DecodeBudget,
     /// What its pictures were given last, bit/s.
     pub given: f64,
     /// Figures of the present second.

@@ -50,7 +50,7 @@ impl What {
 #[derive(Debug, Default)]
 pub(super) struct Got {
     /// Packets of each, repeats and doubles not counted.
-    packets: BTreeMap<What, usize>,
+    pub(super) packets: BTreeMap<What, usize>,
     pub(super) bytes: usize,
 }
 

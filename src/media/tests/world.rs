@@ -59,6 +59,8 @@ pub(super) struct World {
     pub(super) lossy: BTreeMap<u16, f64>,
     /// Clients that tell by reports what arrives, and their REMB, bit/s.
     pub(super) reporting: BTreeMap<u16, Option<u64>>,
+    /// What clients say that they decode.
+    pub(super) decode: BTreeMap<u16, DecodeBudget>,
     pub(super) recorded: usize,
     /// Everything the server sent, lost or not.
     pub(super) sent: Vec<Vec<u8>>,
@@ -134,6 +136,7 @@ impl World {
             behind: BTreeMap::new(),
             lossy: BTreeMap::new(),
             reporting: BTreeMap::new(),
+            decode: BTreeMap::new(),
             recorded: 0,
             sent: Vec::new(),
             astray: Vec::new(),
@@ -167,7 +170,8 @@ impl World {
         self.clients.insert(port, client);
         self.sessions.insert(port, session);
         let line = self.behind.get(&port).map(|line| LineId(Uuid::from_u128(u128::from(*line))));
-        self.command(Command::Join { lesson: LESSON, session, seat, role, line, offer });
+        let decode = self.decode.get(&port).copied().unwrap_or_default();
+        self.command(Command::Join { lesson: LESSON, session, seat, role, line, decode, offer });
         let answer = self.events.iter().rev().find_map(|e| match e {
             Event::Answered { session: s, answer, .. } if *s == session => Some(answer.clone()),
             _ => None,
