@@ -18,7 +18,8 @@ use tongke::net::clock;
 use tongke::peer::handshake::ClientIdentity;
 use tongke::peer::{Client, OfferLine};
 use tongke_signaling::command::{
-    Command, Event, LessonId, RecordingId, SeatId, SessionId, SessionRole, Slot, Source, SourceKind, VideoCodec,
+    Command, DecodeBudget, Event, LessonId, RecordingId, SeatId, SessionId, SessionRole, Slot, Source, SourceKind,
+    VideoCodec,
 };
 use uuid::Uuid;
 
@@ -110,7 +111,8 @@ impl Stage {
 
     fn join(&mut self, number: u16, seat: SeatId, role: SessionRole, offer: String) -> String {
         let session = session(number);
-        let join = Command::Join { lesson: LESSON, session, seat, role, line: None, offer };
+        let join =
+            Command::Join { lesson: LESSON, session, seat, role, line: None, decode: DecodeBudget::default(), offer };
         self.sfu.handle_command(self.now, join, &mut self.out);
         let answer = self.out.events.iter().find_map(|e| match e {
             Event::Answered { answer, .. } => Some(answer.clone()),

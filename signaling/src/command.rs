@@ -133,6 +133,15 @@ pub enum VideoCodec {
     Vp9,
 }
 
+/// What a device decodes at a time; what it did not tell is not limited.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct DecodeBudget {
+    /// Pictures.
+    pub decoders: Option<u32>,
+    /// Pixels of all of them together.
+    pub pixels: Option<u64>,
+}
+
 /// Orders from signaling to the media plane.
 #[derive(Clone, PartialEq, Debug)]
 pub enum Command {
@@ -167,6 +176,8 @@ pub enum Command {
         role: SessionRole,
         /// Sessions of one line share what it takes.
         line: Option<LineId>,
+        /// What it decodes of what it receives.
+        decode: DecodeBudget,
         /// SDP.
         offer: String,
     },

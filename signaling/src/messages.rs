@@ -313,10 +313,10 @@ pub fn slot_word(slot: Slot) -> String {
 pub struct Capabilities {
     /// Video codecs it decodes (and encodes, where it has a camera): `h264`, `vp9`; others are ignored.
     pub codecs: Vec<String>,
-    /// Decoders at the same time.
+    /// Pictures it decodes at the same time. Of more the most important flow: slides, teacher, stage.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub decoders: Option<u32>,
-    /// Pixels of its screen.
+    /// Pixels it decodes at the same time, all pictures together. Of more, pictures come smaller.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub pixels: Option<u64>,
 }

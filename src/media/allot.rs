@@ -6,9 +6,10 @@ use std::time::{Duration, Instant};
 
 use arrayvec::ArrayVec;
 use slab::Slab;
-use tongke_signaling::command::{Event, LineId, Slot, SourceKind};
+use tongke_signaling::command::{DecodeBudget, Event, LineId, Slot, SourceKind};
 
-use super::ladder::{self, Line, MAX_WISHES, Pick, Place, Rank, Wish};
+use super::estimate;
+use super::ladder::{self, Line, MAX_WISHES, Pick, Place, Rank, Step, Wish};
 use super::outbox::Outbox;
 use super::peer::Peer;
 use super::room::Room;
@@ -46,47 +47,80 @@ impl Watched {
 /// Shares out what a line takes among the receivers that share it; mostly that is one. Slots that get nothing rest;
 /// whatever else changes, changes when the room's tracks are looked at next ([`Room::retarget`]).
 pub fn allot(keys: &[PeerKey], rooms: &Slab<Room>, now: Instant, peers: &mut Slab<Peer>, out: &mut Outbox) {
-    let mut wishes: ArrayVec<Wish, MAX_WISHES> = ArrayVec::new();
-    let mut places: ArrayVec<Place, MAX_WISHES> = ArrayVec::new();
-    let mut whose: ArrayVec<(PeerKey, usize), MAX_WISHES> = ArrayVec::new();
+    let mut sharers = Sharers::default();
     let (mut line, mut given) = (Line { budget: 0.0, is_new: true }, 0.0);
     for key in keys {
         let Some(peer) = peers.get_mut(*key) else { continue };
         peer.set_pace(now);
-        let Some((budget, is_new)) = peer.line_budget(now) else { continue };
+        let Some((budget, is_new)) = peer.line_budget(now) else {
+            allot_untold(*key, rooms, now, peers, out);
+            continue;
+        };
         let Some(room) = rooms.get(peer.room) else { continue };
-        let voices = room.voices(&peer.slots);
-        let budget = (budget - voices).max(0.0);
+        let budget = (budget - room.voices(&peer.slots)).max(0.0);
         // What one could take beside what the others take, the line takes at least.
         let takes = peer.given.min(budget);
         line.budget = if line.budget > 0.0 { (line.budget + takes).max(budget + given) } else { budget };
         line.is_new &= is_new;
         given += takes;
+        sharers.add(*key, peer, room, now);
+    }
+    sharers.settle(line, now, peers, out);
+}
+
+/// Of a receiver that does not tell what arrives nothing is known but what it can decode.
+fn allot_untold(key: PeerKey, rooms: &Slab<Room>, now: Instant, peers: &mut Slab<Peer>, out: &mut Outbox) {
+    let Some(peer) = peers.get_mut(key).filter(|p| p.decode != DecodeBudget::default()) else { return };
+    let Some(room) = rooms.get(peer.room) else { return };
+    let mut alone = Sharers::default();
+    alone.add(key, peer, room, now);
+    alone.settle(Line { budget: estimate::MOST, is_new: true }, now, peers, out);
+}
+
+/// Receivers that share a line, and what they wish for.
+#[derive(Default)]
+struct Sharers {
+    wishes: ArrayVec<Wish, MAX_WISHES>,
+    places: ArrayVec<Place, MAX_WISHES>,
+    whose: ArrayVec<(PeerKey, usize), MAX_WISHES>,
+}
+
+impl Sharers {
+    /// One more receiver, with what it can decode of what it was told to show.
+    fn add(&mut self, key: PeerKey, peer: &mut Peer, room: &Room, now: Instant) {
         let at_once = now.saturating_duration_since(peer.connected.unwrap_or(now)) < NEW;
-        let mut wanted = voices;
+        let first = self.wishes.len();
         for (at, slot) in peer.slots.iter().enumerate() {
-            let Some(wish) = room.wish(slot, at_once, now).filter(|_| !wishes.is_full()) else { continue };
-            wanted += wish.most();
-            wishes.push(wish);
-            places.push(slot.place);
-            whose.push((*key, at));
+            let Some(wish) = room.wish(slot, at_once, now).filter(|_| !self.wishes.is_full()) else { continue };
+            self.wishes.push(wish);
+            self.places.push(slot.place);
+            self.whose.push((key, at));
         }
-        peer.wanted = wanted * ladder::ROOMY;
+        let own = self.wishes.get_mut(first..).unwrap_or_default();
+        if peer.decode != DecodeBudget::default() {
+            ladder::fit(peer.decode, own);
+        }
+        let voices = room.voices(&peer.slots);
+        peer.wanted = (voices + own.iter().map(Wish::most).sum::<f64>()) * ladder::ROOMY;
         (peer.given, peer.pictures, peer.sound) = (0.0, 0.0, voices);
     }
-    ladder::climb(line, &wishes, &mut places, now);
-    for (((key, at), place), wish) in whose.iter().zip(&places).zip(&wishes) {
-        let Some(peer) = peers.get_mut(*key) else { continue };
-        let cost = wish.cost(place.pick);
-        peer.given += cost;
-        *if wish.rank == Rank::Sound { &mut peer.sound } else { &mut peer.pictures } += cost;
-        let session = peer.session;
-        let Some(slot) = peer.slots.get_mut(*at) else { continue };
-        slot.place = *place;
-        if place.pick == Pick::Held && (slot.shown.is_some() || slot.target.is_some()) {
-            let (slot, source) = (slot.slot, slot.want);
-            peer.rest(*at);
-            out.events.push(Event::SlotState { session, slot, source, live: false });
+
+    /// Gives each its share.
+    fn settle(mut self, line: Line, now: Instant, peers: &mut Slab<Peer>, out: &mut Outbox) {
+        ladder::climb(line, &self.wishes, &mut self.places, now);
+        for (((key, at), place), wish) in self.whose.iter().zip(&self.places).zip(&self.wishes) {
+            let Some(peer) = peers.get_mut(*key) else { continue };
+            let cost = wish.cost(place.pick);
+            peer.given += cost;
+            *if wish.rank == Rank::Sound { &mut peer.sound } else { &mut peer.pictures } += cost;
+            let session = peer.session;
+            let Some(slot) = peer.slots.get_mut(*at) else { continue };
+            (slot.place, slot.is_cut) = (*place, wish.is_cut);
+            if place.pick == Pick::Held && (slot.shown.is_some() || slot.target.is_some()) {
+                let (slot, source) = (slot.slot, slot.want);
+                peer.rest(*at);
+                out.events.push(Event::SlotState { session, slot, source, live: false });
+            }
         }
     }
 }
@@ -182,18 +216,19 @@ impl Room {
             Slot::TeacherAudio | Slot::StageAudio | Slot::SecondAudio | Slot::Audio => return None,
         };
         let track = self.tracks.iter().find(|t| Some(t.source) == slot.want && !t.muted && t.is_sending(now))?;
-        let mut steps: ArrayVec<(Pick, f64), { ladder::MAX_STEPS }> = ArrayVec::new();
+        let mut steps: ArrayVec<Step, { ladder::MAX_STEPS }> = ArrayVec::new();
         let living: ArrayVec<u8, MAX_LAYERS> = track.living(now).map(|(layer, _)| layer).collect();
         let lowest = track.cost(*living.first()?);
         if let Some(twin) = self.twin_of(track).filter(|twin| twin.cost(0) < lowest) {
-            steps.push((Pick::Slow, twin.cost(0)));
+            steps.push(Step { pick: Pick::Slow, bits: twin.cost(0), pixels: twin.pixels(0) });
         }
         let of_use = if matches!(rank, Rank::Small(_)) { 1 } else { MAX_LAYERS };
         for layer in living.into_iter().take(of_use) {
-            let below = steps.last().map_or(0.0, |s| s.1);
-            steps.push((Pick::Layer(layer), track.cost(layer).max(below)));
+            let below = steps.last().map_or(0.0, |s| s.bits);
+            let (bits, pixels) = (track.cost(layer).max(below), track.pixels(layer));
+            steps.push(Step { pick: Pick::Layer(layer), bits, pixels });
         }
-        Some(Wish { rank, steps, at_once })
+        Some(Wish { rank, steps, is_cut: false, at_once })
     }
 
     /// What the voices take that flow in these slots, bit/s.

@@ -3,11 +3,12 @@
 //! Voices are never weighed: they always flow. What they leave goes first to the computer's sound; of pictures each first
 //! gets its least: the slides (sharp, once a second, by their slow twin), then the teacher, then who is on stage. What is left makes the slides whole, then the teacher's and
 //! the stage's picture finer, and what is then left goes to the small pictures. A slot without a share keeps its last
-//! picture. Only the slides always come in some way: a line that is thinner than they are gets them late, page by page.
+//! picture. A receiver that can decode less gets less in the same order. Only the slides always come in some way: a line that is thinner than they are gets them late, page by page.
 
 use std::time::{Duration, Instant};
 
 use arrayvec::ArrayVec;
+use tongke_signaling::command::DecodeBudget;
 
 use super::track::MAX_LAYERS;
 
@@ -55,13 +56,26 @@ pub enum Rank {
     Small(u8),
 }
 
+/// One way to serve a slot.
+#[derive(Clone, Copy, PartialEq, Debug)]
+pub struct Step {
+    /// What it shows.
+    pub pick: Pick,
+    /// What that takes of the line, bit/s.
+    pub bits: f64,
+    /// What that takes of the decoder.
+    pub pixels: u64,
+}
+
 /// One slot: what it could show and what each would cost.
 #[derive(Clone, PartialEq, Debug)]
 pub struct Wish {
     /// What it is for.
     pub rank: Rank,
-    /// Ways, the cheapest first, with bit/s.
-    pub steps: ArrayVec<(Pick, f64), MAX_STEPS>,
+    /// Ways, the cheapest first.
+    pub steps: ArrayVec<Step, MAX_STEPS>,
+    /// There are finer ways, which the receiver cannot decode.
+    pub is_cut: bool,
     /// A lesson has just begun for this receiver: no waiting.
     pub at_once: bool,
 }
@@ -69,20 +83,55 @@ pub struct Wish {
 impl Wish {
     /// What the best costs, bit/s.
     pub fn most(&self) -> f64 {
-        self.steps.last().map_or(0.0, |s| s.1)
+        self.steps.last().map_or(0.0, |s| s.bits)
     }
 
     fn pick(&self, step: Option<usize>) -> Pick {
         match step {
             None => Pick::Held,
-            Some(at) if at + 1 >= self.steps.len() => Pick::Best,
-            Some(at) => self.steps.get(at).map_or(Pick::Held, |s| s.0),
+            Some(at) if at + 1 >= self.steps.len() && !self.is_cut => Pick::Best,
+            Some(at) => self.steps.get(at).map_or(Pick::Held, |s| s.pick),
         }
     }
 
     /// What a pick costs, bit/s.
     pub fn cost(&self, pick: Pick) -> f64 {
-        self.steps.iter().rev().find(|s| s.0 <= pick).map_or(0.0, |s| s.1)
+        self.steps.iter().rev().find(|s| s.pick <= pick).map_or(0.0, |s| s.bits)
+    }
+}
+
+/// Leaves of the wishes of one receiver what it can decode: as many pictures as it has decoders, the most important first,
+/// each first in its least way and then finer as long as there are pixels for it. The first comes whatever it takes.
+pub fn fit(decode: DecodeBudget, wishes: &mut [Wish]) {
+    let wishes = wishes.get_mut(..MAX_WISHES.min(wishes.len())).unwrap_or_default();
+    let (mut decoders, mut pixels) = (decode.decoders.unwrap_or(u32::MAX), decode.pixels.unwrap_or(u64::MAX));
+    let is_picture = |at: &usize| wishes.get(*at).is_some_and(|w| w.rank != Rank::Sound);
+    let mut order: ArrayVec<usize, MAX_WISHES> = (0..wishes.len()).filter(is_picture).collect();
+    order.sort_by_key(|at| wishes.get(*at).map(|w| w.rank));
+    let whole = |w: &Wish| if w.rank == Rank::Sound { w.steps.len() } else { 0 };
+    let mut kept: ArrayVec<usize, MAX_WISHES> = wishes.iter().map(whole).collect();
+    let mut is_first = true;
+    for at in &order {
+        let (Some(wish), Some(kept)) = (wishes.get(*at), kept.get_mut(*at)) else { continue };
+        let Some(least) = wish.steps.first().filter(|s| decoders > 0 && (is_first || s.pixels <= pixels)) else {
+            continue;
+        };
+        (*kept, is_first) = (1, false);
+        decoders -= 1;
+        pixels = pixels.saturating_sub(least.pixels);
+    }
+    for at in &order {
+        while let (Some(wish), Some(kept)) = (wishes.get(*at), kept.get_mut(*at)) {
+            let Some(now) = kept.checked_sub(1).and_then(|now| wish.steps.get(now)) else { break };
+            let more = wish.steps.get(*kept).map(|next| next.pixels.saturating_sub(now.pixels));
+            let Some(more) = more.filter(|more| *more <= pixels) else { break };
+            pixels -= more;
+            *kept += 1;
+        }
+    }
+    for (wish, kept) in wishes.iter_mut().zip(kept) {
+        wish.is_cut = kept < wish.steps.len();
+        wish.steps.truncate(kept);
     }
 }
 
@@ -100,11 +149,11 @@ pub fn share(budget: f64, wishes: &[Wish], least: bool) -> ArrayVec<Pick, MAX_WI
             let (Some(wish), Some(step)) = (wishes.get(*at), steps.get_mut(*at)) else { continue };
             if is_small(wish) == small
                 && step.is_none()
-                && let Some((_, cost)) =
-                    wish.steps.first().filter(|s| floor || wish.rank == Rank::Screen || s.1 <= *left)
+                && let Some(first) =
+                    wish.steps.first().filter(|s| floor || wish.rank == Rank::Screen || s.bits <= *left)
             {
                 *step = Some(0);
-                *left -= cost;
+                *left -= first.bits;
             }
         }
     };
@@ -116,10 +165,10 @@ pub fn share(budget: f64, wishes: &[Wish], least: bool) -> ArrayVec<Pick, MAX_WI
                 break;
             }
             let (Some(now), Some(next)) = (wish.steps.get(*step), wish.steps.get(*step + 1)) else { break };
-            if next.1 - now.1 > left {
+            if next.bits - now.bits > left {
                 break;
             }
-            left -= next.1 - now.1;
+            left -= next.bits - now.bits;
             *step += 1;
         }
     }
@@ -191,7 +240,9 @@ mod tests {
     use super::*;
 
     fn wish(rank: Rank, steps: &[(Pick, f64)]) -> Wish {
-        Wish { rank, steps: steps.iter().copied().collect(), at_once: false }
+        // As many pixels as bits.
+        let step = |(pick, bits): &(Pick, f64)| Step { pick: *pick, bits: *bits, pixels: *bits as u64 };
+        Wish { rank, steps: steps.iter().map(step).collect(), is_cut: false, at_once: false }
     }
 
     /// A lesson as a display sees it, kbit/s: slides 100 slow, 800 whole; teacher 150, 500, 1500; stage 150, 500; two
@@ -232,7 +283,40 @@ mod tests {
         );
     }
 
+    #[test]
+    fn what_cannot_be_decoded_is_left_out_in_the_same_order() {
+        use Pick::{Best, Held, Layer, Slow};
+        let cases = [
+            (None, None, [Best, Best, Best, Best, Best]),
+            (Some(4), None, [Held, Best, Best, Best, Best]),
+            (Some(2), None, [Held, Held, Held, Best, Best]),
+            (Some(1), None, [Held, Held, Held, Held, Best]),
+            (None, Some(1), [Held, Held, Held, Held, Slow]),
+            (None, Some(400), [Held, Held, Layer(0), Layer(0), Slow]),
+            (None, Some(1_300), [Best, Best, Layer(0), Layer(0), Best]),
+            (None, Some(1_700), [Best, Best, Layer(0), Layer(1), Best]),
+            (Some(2), Some(1_500), [Held, Held, Held, Layer(1), Best]),
+        ];
+        for (decoders, pixels, picks) in cases {
+            let mut wishes = lesson();
+            fit(DecodeBudget { decoders, pixels }, &mut wishes);
+            assert_eq!(share(1e9, &wishes, false).as_slice(), picks, "{decoders:?} {pixels:?}");
+        }
+    }
+
     proptest::proptest! {
+        #[test]
+        fn never_more_than_can_be_decoded(decoders in 0u32..8, pixels in 0u64..4_000, budget in 0.0f64..4_000.0) {
+            let mut wishes = lesson();
+            fit(DecodeBudget { decoders: Some(decoders), pixels: Some(pixels) }, &mut wishes);
+            let picks = share(budget, &wishes, true);
+            let shown = picks.iter().filter(|p| **p > Pick::Held).count();
+            proptest::prop_assert!(shown <= decoders as usize, "{picks:?}");
+            // The slides come in some way.
+            let all: u64 = wishes.iter().filter_map(|w| w.steps.last()).map(|s| s.pixels).sum();
+            proptest::prop_assert!(all <= pixels.max(100), "{picks:?}");
+        }
+
         #[test]
         fn never_more_than_the_budget_and_never_less_for_more(budget in 0.0f64..4_000.0, more in 0.0f64..500.0) {
             let wishes = lesson();

@@ -3,8 +3,8 @@
 //!
 //! Reading order: [`sfu`] (the face), [`room`] (who sees whom), [`track`] and [`slot`] (a source; a receiver's m-line),
 //! [`allot`] and [`ladder`] (who gets how much of a thin line),
-//! [`peer`] (one client), then the mechanisms: [`sdp`], [`ice`], [`dtls`], [`srtp`], [`rtp`], [`rtcp`], [`receive`],
-//! [`ring`], [`red`], [`twcc`], [`departures`], [`estimate`], [`pacer`], [`timeline`], [`keyframe`], [`outbox`].
+//! [`peer`] (one client), then the mechanisms: [`sdp`], [`ice`], [`dtls`], [`srtp`], [`rtp`], [`rtcp`], [`remb`],
+//! [`receive`], [`ring`], [`red`], [`twcc`], [`departures`], [`estimate`], [`pacer`], [`timeline`], [`keyframe`], [`outbox`].
 
 pub mod allot;
 pub mod departures;
@@ -18,6 +18,7 @@ pub mod pacer;
 pub mod peer;
 pub mod receive;
 pub mod red;
+pub mod remb;
 pub mod ring;
 pub mod room;
 pub mod rtcp;

@@ -1,6 +1,6 @@
 //! RTCP (RFC 3550 §6, RFC 4585, RFC 5104): what comes in as a few plain values, what goes out as bytes.
 //!
-//! Parsing is the crate's; building is here, straight into the outgoing buffer.
+//! Parsing is the crate's, but for REMB; building is here, straight into the outgoing buffer.
 
 use rtc_rtcp::payload_feedbacks::full_intra_request::FullIntraRequest;
 use rtc_rtcp::payload_feedbacks::picture_loss_indication::PictureLossIndication;
@@ -10,6 +10,7 @@ use rtc_rtcp::transport_feedbacks::transport_layer_cc::{PacketStatusChunk, Symbo
 use rtc_rtcp::transport_feedbacks::transport_layer_nack::TransportLayerNack;
 
 use super::departures::Feedback;
+use super::remb::{self, Remb};
 
 /// What a client reports.
 #[derive(Clone, PartialEq, Debug)]
@@ -29,6 +30,8 @@ pub enum Report {
         ssrc: u32,
         /// Share lost since the last report, 0 to 255.
         fraction_lost: u8,
+        /// Extended highest sequence number that came.
+        highest: u32,
         /// Middle bits of our last sender report, 0 without one.
         last_report: u32,
         /// Since then, in 1/65,536 s.
@@ -43,6 +46,8 @@ pub enum Report {
     },
     /// How everything we send arrives.
     Transport(Feedback),
+    /// How much the client believes its line takes.
+    Remb(Remb),
     /// A key frame is wanted.
     KeyFrame {
         /// Our stream.
@@ -66,30 +71,47 @@ pub fn sender(packet: &[u8]) -> Option<u32> {
 /// Parses a plain compound packet; garbage gives an empty list.
 pub fn parse(packet: &[u8]) -> Vec<Report> {
     let mut reports = Vec::new();
-    let Ok(packets) = rtc_rtcp::packet::unmarshal(&mut &*packet) else { return reports };
-    for packet in &packets {
-        if reports.len() >= MAX_REPORTS {
-            break;
+    let mut rest = packet;
+    while reports.len() < MAX_REPORTS {
+        let Some((first, after)) = split_first(rest) else { break };
+        rest = after;
+        if remb::is_remb(first) {
+            reports.extend(remb::parse(first).map(Report::Remb));
+            continue;
         }
-        let any = packet.as_any();
-        if let Some(sr) = any.downcast_ref::<SenderReport>() {
-            reports.push(Report::Sender { ssrc: sr.ssrc, ntp: sr.ntp_time, rtp: sr.rtp_time });
-            reports.extend(sr.reports.iter().map(reception));
-        } else if let Some(rr) = any.downcast_ref::<ReceiverReport>() {
-            reports.extend(rr.reports.iter().map(reception));
-        } else if let Some(nack) = any.downcast_ref::<TransportLayerNack>() {
-            let sequences = nack.nacks.iter().flat_map(|n| n.packet_list()).take(MAX_NACKED).collect();
-            reports.push(Report::Nack { ssrc: nack.media_ssrc, sequences });
-        } else if let Some(cc) = any.downcast_ref::<TransportLayerCc>() {
-            reports.extend(transport(cc).map(Report::Transport));
-        } else if let Some(pli) = any.downcast_ref::<PictureLossIndication>() {
-            reports.push(Report::KeyFrame { ssrc: pli.media_ssrc });
-        } else if let Some(fir) = any.downcast_ref::<FullIntraRequest>() {
-            reports.extend(fir.fir.iter().map(|f| Report::KeyFrame { ssrc: f.ssrc }));
-        }
+        let Ok(packets) = rtc_rtcp::packet::unmarshal(&mut &*first) else { return Vec::new() };
+        packets.iter().for_each(|packet| take(packet.as_ref(), &mut reports));
+    }
+    if !rest.is_empty() && reports.len() < MAX_REPORTS {
+        return Vec::new();
     }
     reports.truncate(MAX_REPORTS);
     reports
+}
+
+/// The first packet of a compound, and what comes after it (RFC 3550 §6.4.1: the length is in words, less one).
+fn split_first(compound: &[u8]) -> Option<(&[u8], &[u8])> {
+    let [_, _, high, low] = *compound.first_chunk::<4>()?;
+    compound.split_at_checked(4 + 4 * usize::from(u16::from_be_bytes([high, low])))
+}
+
+fn take(packet: &dyn rtc_rtcp::packet::Packet, reports: &mut Vec<Report>) {
+    let any = packet.as_any();
+    if let Some(sr) = any.downcast_ref::<SenderReport>() {
+        reports.push(Report::Sender { ssrc: sr.ssrc, ntp: sr.ntp_time, rtp: sr.rtp_time });
+        reports.extend(sr.reports.iter().map(reception));
+    } else if let Some(rr) = any.downcast_ref::<ReceiverReport>() {
+        reports.extend(rr.reports.iter().map(reception));
+    } else if let Some(nack) = any.downcast_ref::<TransportLayerNack>() {
+        let sequences = nack.nacks.iter().flat_map(|n| n.packet_list()).take(MAX_NACKED).collect();
+        reports.push(Report::Nack { ssrc: nack.media_ssrc, sequences });
+    } else if let Some(cc) = any.downcast_ref::<TransportLayerCc>() {
+        reports.extend(transport(cc).map(Report::Transport));
+    } else if let Some(pli) = any.downcast_ref::<PictureLossIndication>() {
+        reports.push(Report::KeyFrame { ssrc: pli.media_ssrc });
+    } else if let Some(fir) = any.downcast_ref::<FullIntraRequest>() {
+        reports.extend(fir.fir.iter().map(|f| Report::KeyFrame { ssrc: f.ssrc }));
+    }
 }
 
 /// Numbers with their arrivals; the crate leaves the chunks as they came.
@@ -123,6 +145,7 @@ fn reception(r: &rtc_rtcp::reception_report::ReceptionReport) -> Report {
     Report::Reception {
         ssrc: r.ssrc,
         fraction_lost: r.fraction_lost,
+        highest: r.last_sequence_number,
         last_report: r.last_sender_report,
         delay: r.delay,
     }
@@ -235,16 +258,29 @@ mod tests {
             Block { ssrc: 5, fraction_lost: 6, total_lost: 7, highest: 8, jitter: 9, last_report: 10, delay: 11 };
         write_receiver_report(&mut out, 1, &[block]);
         write_nack(&mut out, 1, 5, &[10, 11, 26, 27, 65_535]);
+        remb::write(&mut out, 1, &Remb { bits: 0, ssrcs: vec![5] });
         write_pli(&mut out, 1, 5);
         assert_eq!(
             parse(&out),
             vec![
                 Report::Sender { ssrc: 9, ntp: 77, rtp: 88 },
-                Report::Reception { ssrc: 5, fraction_lost: 6, last_report: 10, delay: 11 },
+                Report::Reception { ssrc: 5, fraction_lost: 6, highest: 8, last_report: 10, delay: 11 },
                 Report::Nack { ssrc: 5, sequences: vec![10, 11, 26, 27, 65_535] },
+                Report::Remb(Remb { bits: 0, ssrcs: vec![5] }),
                 Report::KeyFrame { ssrc: 5 },
             ]
         );
+    }
+
+    #[test]
+    fn a_remb_that_lies_takes_nothing_else_with_it() {
+        let mut out = Vec::new();
+        remb::write(&mut out, 1, &Remb { bits: 1 << 63, ssrcs: vec![5] });
+        out[16] = 9;
+        write_pli(&mut out, 1, 5);
+        assert_eq!(parse(&out), vec![Report::KeyFrame { ssrc: 5 }]);
+        out.push(0x80);
+        assert_eq!(parse(&out), vec![], "a compound that does not end");
     }
 
     proptest::proptest! {

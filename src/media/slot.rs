@@ -99,6 +99,8 @@ pub struct SendSlot {
     pub want: Option<Source>,
     /// How much of it there is room for.
     pub place: Place,
+    /// There is more of it than the receiver can decode.
+    pub is_cut: bool,
     /// The line is slower than what waits; what comes now is left out until that is sent.
     pub clogged: bool,
     /// What flows.
@@ -115,6 +117,8 @@ pub struct SendSlot {
     pub depth: u8,
     /// Of packets that are sent again as they were.
     pub numbers: Numbers,
+    /// Extended number up to which the receiver has reported.
+    pub reported: u32,
     next: u64,
     /// From this number on nothing was sealed yet.
     sealed: u64,
@@ -136,6 +140,7 @@ impl SendSlot {
             codecs,
             want: None,
             place: Place::default(),
+            is_cut: false,
             clogged: false,
             shown: None,
             target: None,
@@ -144,6 +149,7 @@ impl SendSlot {
             report_due: false,
             depth: 0,
             numbers,
+            reported: u32::from(first).wrapping_sub(1),
             next: 1 << 16 | u64::from(first),
             sealed: 1 << 16 | u64::from(first),
             last: None,

@@ -25,6 +25,11 @@ const UNSEEN: [f64; MAX_LAYERS] = [180_000.0, 550_000.0, 1_700_000.0];
 /// The same of slides, and of their slow twin.
 const UNSEEN_SCREEN: f64 = 800_000.0;
 const UNSEEN_SLOW: f64 = 80_000.0;
+/// What a layer is believed to have, lowest first, pixels: a camera of 720p, a half and a quarter of it each way.
+const PIXELS: [u64; MAX_LAYERS] = [320 * 180, 640 * 360, 1_280 * 720];
+/// The same of slides; of their slow twin, of which one or two come a second, a share.
+const PIXELS_SCREEN: u64 = 1_920 * 1_080;
+const PIXELS_SLOW: u64 = PIXELS_SCREEN / 8;
 /// Of what was measured so much counts at once when it is more, and when it is less.
 const QUICKER: f64 = 0.5;
 const SLOWER: f64 = 0.06;
@@ -232,6 +237,16 @@ impl Track {
             SourceKind::ScreenSlow => UNSEEN_SLOW,
             _ => UNSEEN.get(at).copied().unwrap_or_default(),
         })
+    }
+
+    /// What a layer is believed to take of a decoder, pixels.
+    pub fn pixels(&self, layer: u8) -> u64 {
+        let is_only = self.layers.iter().flatten().count() == 1;
+        match self.source.kind {
+            SourceKind::Screen => PIXELS_SCREEN,
+            SourceKind::ScreenSlow => PIXELS_SLOW,
+            _ => PIXELS.get(if is_only { MAX_LAYERS - 1 } else { usize::from(layer) }).copied().unwrap_or_default(),
+        }
     }
 
     /// True if it is recorded: the slow twin shows nothing that the slides do not.

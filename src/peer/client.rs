@@ -1,4 +1,6 @@
-//! One sans-IO client connection: ICE (controlling), DTLS, SRTP, NACK both ways.
+//! One sans-IO client connection: ICE (controlling), DTLS, SRTP, what it receives and reports. What it sends is in `sending`.
+
+mod sending;
 
 use std::collections::HashMap;
 use std::net::{IpAddr, SocketAddr};
@@ -11,17 +13,16 @@ use rtc_stun::integrity::MessageIntegrity;
 use rtc_stun::message::{BINDING_REQUEST, BINDING_SUCCESS, Message, Setter, TransactionId};
 use rtc_stun::textattrs::TextAttribute;
 
+use sending::SendLine;
+
 use super::handshake::{ClientIdentity, Handshake};
-use super::offer::{
-    H264, H264_RTX, MID_ID, OPUS, OfferLine, RED, REPAIRED_RID_ID, RID_ID, RIDS, TRANSPORT_CC_ID, write_offer,
-};
+use super::offer::{OPUS, OfferLine, RED, TRANSPORT_CC_ID, Telling, write_offer};
 use crate::media::ice::{Check, Credentials};
 use crate::media::receive::ReceiveStream;
 use crate::media::red;
-use crate::media::ring::Ring;
+use crate::media::remb::{self, Remb};
 use crate::media::rtcp::{self, Report};
-use crate::media::rtp::{Header, write_header};
-use crate::media::sdp::MediaKind;
+use crate::media::rtp::Header;
 use crate::media::srtp::{Opener, Sealer};
 use crate::media::twcc::Arrivals;
 
@@ -29,8 +30,6 @@ use crate::media::twcc::Arrivals;
 const CHECK_INTERVAL: Duration = Duration::from_millis(2_500);
 /// Until the first answer checks go out this often.
 const FIRST_CHECKS: Duration = Duration::from_millis(50);
-/// Packets kept for the server's NACKs.
-const KEPT: usize = 512;
 /// A report block for each stream this often.
 const REPORT_INTERVAL: Duration = Duration::from_millis(1_000);
 /// Transport-wide feedback, as a browser sends it at 2 Mbit/s.
@@ -82,33 +81,6 @@ pub enum ClientEvent {
     },
 }
 
-struct SendLine {
-    ssrc: u32,
-    rtx_ssrc: u32,
-    next: u64,
-    rtx_next: u64,
-    ring: Ring,
-    /// From this packet on with redundancy.
-    red_from: u64,
-    packets: u32,
-    octets: u32,
-    last_timestamp: u32,
-}
-
-impl SendLine {
-    fn sound_type(&self, index: u64) -> u8 {
-        if index < self.red_from { OPUS } else { RED }
-    }
-
-    fn write_payload(&self, out: &mut Vec<u8>, index: u64, timestamp: u32, payload: &[u8]) {
-        if index < self.red_from {
-            return out.extend_from_slice(payload);
-        }
-        let before = self.ring.find(index - 1).into_iter().map(|k| (k.timestamp, k.payload.as_slice()));
-        red::write(out, OPUS, timestamp, payload, before);
-    }
-}
-
 /// See the module.
 pub struct Client {
     lines: Vec<OfferLine>,
@@ -134,6 +106,10 @@ pub struct Client {
     pub outgoing: Vec<Vec<u8>>,
     /// What happened.
     pub events: Vec<ClientEvent>,
+    /// How it tells what arrives; to be set before the offer.
+    pub telling: Telling,
+    /// What it says its line takes, bit/s, where it tells by reports.
+    pub remb: Option<u64>,
     /// Packets asked for, each time.
     pub nacks_sent: u64,
     /// Packets sent again because the server asked.
@@ -162,22 +138,7 @@ impl Client {
     pub fn new(now: Instant, lines: Vec<OfferLine>, identity: ClientIdentity, rng: &mut impl Rng) -> Self {
         let layers = |(i, l): (usize, &OfferLine)| (0..l.layers).map(move |layer| (i, layer)).collect::<Vec<_>>();
         let sent = lines.iter().enumerate().filter(|(_, l)| l.send).flat_map(layers);
-        let senders: HashMap<_, _> = sent
-            .map(|place| {
-                let line = SendLine {
-                    ssrc: rng.random(),
-                    rtx_ssrc: rng.random(),
-                    next: 1 << 16 | u64::from(rng.random::<u16>()),
-                    rtx_next: 1 << 16,
-                    ring: Ring::new(KEPT),
-                    red_from: u64::MAX,
-                    packets: 0,
-                    octets: 0,
-                    last_timestamp: 0,
-                };
-                (place, line)
-            })
-            .collect();
+        let senders: HashMap<_, _> = sent.map(|place| (place, SendLine::new(rng))).collect();
         Self {
             senders,
             credentials: Credentials::generate(99, rng),
@@ -200,6 +161,8 @@ impl Client {
             next_feedback: now,
             outgoing: Vec::new(),
             events: Vec::new(),
+            telling: Telling::default(),
+            remb: None,
             nacks_sent: 0,
             repeats_sent: 0,
             mended: 0,
@@ -208,7 +171,7 @@ impl Client {
 
     /// The offer.
     pub fn offer(&self) -> String {
-        write_offer(&self.lines, &self.credentials, &self.identity.fingerprint)
+        write_offer(&self.lines, &self.credentials, &self.identity.fingerprint, self.telling)
     }
 
     /// Takes the answer; false when it lacks what is needed.
@@ -285,7 +248,13 @@ impl Client {
             let blocks: Vec<rtcp::Block> =
                 self.received.values_mut().filter(|s| !s.is_repair).filter_map(|s| s.report(now)).collect();
             let ours = self.our_ssrc;
-            self.send_rtcp(|b| rtcp::write_receiver_report(b, ours, &blocks));
+            let remb = self.remb.filter(|_| self.telling == Telling::Reports);
+            self.send_rtcp(|b| {
+                rtcp::write_receiver_report(b, ours, &blocks);
+                if let Some(bits) = remb {
+                    remb::write(b, ours, &Remb { bits, ssrcs: blocks.iter().map(|block| block.ssrc).collect() });
+                }
+            });
         }
     }
 
@@ -363,7 +332,7 @@ impl Client {
                 }
                 self.flush_handshake();
             }
-            [128..=191, 192..=223, ..] => self.handle_rtcp(datagram),
+            [128..=191, 192..=223, ..] => self.handle_rtcp(now, datagram),
             [128..=191, ..] => self.handle_rtp(now, datagram, &mut take),
             _ => {}
         }
@@ -380,7 +349,9 @@ impl Client {
         let Ok(len) = opener.open_rtp(datagram, &header, index) else { return };
         stream.note(index, header.timestamp, now);
         let Some(packet) = datagram.get(..len) else { return };
-        if let Some([high, low]) = header.extension(packet, TRANSPORT_CC_ID) {
+        if let Some([high, low]) = header.extension(packet, TRANSPORT_CC_ID)
+            && self.telling == Telling::Transport
+        {
             self.arrivals.note(u16::from_be_bytes([*high, *low]), now);
             self.heard = header.ssrc;
         }
@@ -425,7 +396,7 @@ impl Client {
         });
     }
 
-    fn handle_rtcp(&mut self, datagram: &mut [u8]) {
+    fn handle_rtcp(&mut self, now: Instant, datagram: &mut [u8]) {
         let Some((opener, _)) = self.keys.as_mut() else { return };
         let Ok(len) = opener.open_rtcp(datagram) else { return };
         for report in rtcp::parse(datagram.get(..len).unwrap_or_default()) {
@@ -441,76 +412,13 @@ impl Client {
                         sequences.into_iter().for_each(|s| self.repeat(line, s));
                     }
                 }
+                Report::Sender { ssrc, ntp, .. } if self.telling == Telling::Reports => {
+                    if let Some(stream) = self.received.get_mut(&ssrc) {
+                        stream.note_report(ntp, now);
+                    }
+                }
                 _ => {}
             }
-        }
-    }
-
-    /// From now on each packet of this line of sound carries the one before it as well.
-    pub fn send_redundancy(&mut self, line: usize) {
-        if let Some(sender) = self.senders.get_mut(&(line, 0)) {
-            sender.red_from = sender.next;
-        }
-    }
-
-    /// Sends one packet on a line; nothing before the client is connected.
-    pub fn send(&mut self, line: usize, timestamp: u32, marker: bool, payload: &[u8]) {
-        self.send_layer((line, 0), timestamp, marker, payload);
-    }
-
-    /// The same on a layer of a line with several.
-    pub fn send_layer(&mut self, (line, layer): (usize, u8), timestamp: u32, marker: bool, payload: &[u8]) {
-        let Some((_, sealer)) = self.keys.as_mut() else { return };
-        let rid = self.lines.get(line).filter(|l| l.layers > 1).map(|_| layer);
-        let Some(sender) = self.senders.get_mut(&(line, layer)) else { return };
-        let video = self.lines.get(line).is_some_and(|l| l.kind == MediaKind::Video);
-        let index = sender.next;
-        sender.next += 1;
-        sender.packets = sender.packets.wrapping_add(1);
-        sender.octets = sender.octets.wrapping_add(payload.len() as u32);
-        sender.last_timestamp = timestamp;
-        sender.ring.keep(index, timestamp, marker, false, payload);
-        self.transport_number = self.transport_number.wrapping_add(1);
-        let mut packet = Vec::with_capacity(payload.len() + 64);
-        let payload_type = if video { H264 } else { sender.sound_type(index) };
-        write_header(&mut packet, marker, payload_type, index as u16, timestamp, sender.ssrc);
-        // Sound is sent again as it was, so it carries no number that would be another then.
-        extend(&mut packet, line, video.then_some(self.transport_number), rid.map(|r| (RID_ID, r)));
-        let header = packet.len();
-        sender.write_payload(&mut packet, index, timestamp, payload);
-        if sealer.seal_rtp(&mut packet, 0, header, index) {
-            self.outgoing.push(packet);
-        }
-    }
-
-    fn repeat(&mut self, (line, layer): (usize, u8), sequence: u16) {
-        let Some((_, sealer)) = self.keys.as_mut() else { return };
-        let rid = self.lines.get(line).filter(|l| l.layers > 1).map(|_| layer);
-        let Some(sender) = self.senders.get_mut(&(line, layer)) else { return };
-        let newest = sender.next - 1;
-        let Some(index) = newest.checked_sub(u64::from((newest as u16).wrapping_sub(sequence))) else { return };
-        let Some(kept) = sender.ring.find(index) else { return };
-        self.repeats_sent += 1;
-        let video = self.lines.get(line).is_some_and(|l| l.kind == MediaKind::Video);
-        let mut packet = Vec::new();
-        let seal_index = if video {
-            let rtx = sender.rtx_next;
-            sender.rtx_next += 1;
-            write_header(&mut packet, kept.marker, H264_RTX, rtx as u16, kept.timestamp, sender.rtx_ssrc);
-            rtx
-        } else {
-            let payload_type = sender.sound_type(index);
-            write_header(&mut packet, kept.marker, payload_type, sequence, kept.timestamp, sender.ssrc);
-            index
-        };
-        extend(&mut packet, line, None, rid.map(|r| (REPAIRED_RID_ID, r)));
-        let header = packet.len();
-        if video {
-            packet.extend_from_slice(&sequence.to_be_bytes());
-        }
-        sender.write_payload(&mut packet, index, kept.timestamp, &kept.payload);
-        if sealer.seal_rtp(&mut packet, 0, header, seal_index) {
-            self.outgoing.push(packet);
         }
     }
 
@@ -543,7 +451,8 @@ impl Client {
         }
     }
 
-    fn send_rtcp(&mut self, write: impl FnOnce(&mut Vec<u8>)) {
+    /// Sends the RTCP that `write` writes, whatever it is.
+    pub fn send_rtcp(&mut self, write: impl FnOnce(&mut Vec<u8>)) {
         let Some((_, sealer)) = self.keys.as_mut() else { return };
         let mut packet = Vec::new();
         write(&mut packet);
@@ -561,25 +470,4 @@ fn candidate(answer: &str) -> Option<SocketAddr> {
         let udp = transport.eq_ignore_ascii_case("udp");
         Some(SocketAddr::new(ip.parse::<IpAddr>().ok().filter(|_| udp)?, port.parse().ok()?))
     })
-}
-
-/// Adds the mid and, for video, the transport-wide number, and of several layers the RID, as one-byte extensions (RFC 8285 §4.2).
-fn extend(packet: &mut Vec<u8>, line: usize, number: Option<u16>, rid: Option<(u8, u8)>) {
-    let mid = line.to_string();
-    let mut body = vec![MID_ID << 4 | (mid.len() as u8 - 1)];
-    body.extend_from_slice(mid.as_bytes());
-    if let Some(number) = number {
-        body.push(TRANSPORT_CC_ID << 4 | 1);
-        body.extend_from_slice(&number.to_be_bytes());
-    }
-    if let Some((id, layer)) = rid {
-        body.extend_from_slice(&[id << 4, RIDS.as_bytes().get(usize::from(layer)).copied().unwrap_or(b'q')]);
-    }
-    body.resize(body.len().div_ceil(4) * 4, 0);
-    if let Some(first) = packet.first_mut() {
-        *first |= 0x10;
-    }
-    packet.extend_from_slice(&[0xbe, 0xde]);
-    packet.extend_from_slice(&((body.len() / 4) as u16).to_be_bytes());
-    packet.extend_from_slice(&body);
 }

@@ -8,4 +8,4 @@ pub mod handshake;
 pub mod offer;
 
 pub use client::{Client, ClientEvent, Received};
-pub use offer::{OfferLine, write_offer};
+pub use offer::{OfferLine, Telling, write_offer};

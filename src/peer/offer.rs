@@ -46,8 +46,18 @@ impl OfferLine {
     }
 }
 
+/// How a client tells what arrives.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub enum Telling {
+    /// Of every packet when it came (transport-wide feedback), beside receiver reports.
+    #[default]
+    Transport,
+    /// By receiver reports, and by REMB where it has said how much its line takes.
+    Reports,
+}
+
 /// Writes the offer; mids count from 0.
-pub fn write_offer(lines: &[OfferLine], credentials: &Credentials, fingerprint: &str) -> String {
+pub fn write_offer(lines: &[OfferLine], credentials: &Credentials, fingerprint: &str, telling: Telling) -> String {
     let mids: Vec<String> = (0..lines.len()).map(|m| m.to_string()).collect();
     let mut text = format!(
         "v=0\r\no=- 1 2 IN IP4 127.0.0.1\r\ns=-\r\nt=0 0\r\na=group:BUNDLE {}\r\na=msid-semantic: WMS *\r\n",
@@ -62,19 +72,27 @@ pub fn write_offer(lines: &[OfferLine], credentials: &Credentials, fingerprint: 
         text.push_str(&format!(
             "m={name} 9 UDP/TLS/RTP/SAVPF {formats}\r\nc=IN IP4 0.0.0.0\r\na=mid:{mid}\r\na={direction}\r\n\
              a=ice-ufrag:{}\r\na=ice-pwd:{}\r\na=fingerprint:sha-256 {fingerprint}\r\na=setup:active\r\n\
-             a=rtcp-mux\r\na=rtcp-rsize\r\na=extmap:{MID_ID} urn:ietf:params:rtp-hdrext:sdes:mid\r\n\
-             a=extmap:{TRANSPORT_CC_ID} http://www.ietf.org/id/draft-holmer-rmcat-transport-wide-cc-extensions-01\r\n",
+             a=rtcp-mux\r\na=rtcp-rsize\r\na=extmap:{MID_ID} urn:ietf:params:rtp-hdrext:sdes:mid\r\n",
             credentials.ufrag, credentials.password
         ));
+        let feedback = match telling {
+            Telling::Transport => {
+                text.push_str(&format!(
+                    "a=extmap:{TRANSPORT_CC_ID} http://www.ietf.org/id/draft-holmer-rmcat-transport-wide-cc-extensions-01\r\n"
+                ));
+                "transport-cc"
+            }
+            Telling::Reports => "goog-remb",
+        };
         match line.kind {
             MediaKind::Audio => text.push_str(&format!(
-                "a=rtpmap:{OPUS} opus/48000/2\r\na=fmtp:{OPUS} minptime=10;useinbandfec=1\r\na=rtcp-fb:{OPUS} nack\r\na=rtcp-fb:{OPUS} transport-cc\r\n\
+                "a=rtpmap:{OPUS} opus/48000/2\r\na=fmtp:{OPUS} minptime=10;useinbandfec=1\r\na=rtcp-fb:{OPUS} nack\r\na=rtcp-fb:{OPUS} {feedback}\r\n\
                  a=rtpmap:{RED} red/48000/2\r\na=fmtp:{RED} {OPUS}/{OPUS}\r\n"
             )),
             MediaKind::Video => text.push_str(&format!(
                 "a=rtpmap:{H264} H264/90000\r\n\
                  a=fmtp:{H264} level-asymmetry-allowed=1;packetization-mode=1;profile-level-id=42e01f\r\n\
-                 a=rtcp-fb:{H264} nack\r\na=rtcp-fb:{H264} nack pli\r\na=rtcp-fb:{H264} transport-cc\r\n\
+                 a=rtcp-fb:{H264} nack\r\na=rtcp-fb:{H264} nack pli\r\na=rtcp-fb:{H264} {feedback}\r\n\
                  a=rtpmap:{H264_RTX} rtx/90000\r\na=fmtp:{H264_RTX} apt={H264}\r\n"
             )),
         }

@@ -3,7 +3,7 @@
 #![allow(dead_code, reason = "each fuzz target calls one of them")]
 
 use tongke::media::sdp::{Codec, Fragment, Offer, fit};
-use tongke::media::{keyframe, red, rtcp, rtp};
+use tongke::media::{keyframe, red, remb, rtcp, rtp};
 use tongke_recorder::fuzzing;
 use tongke_signaling::command::SessionRole;
 
@@ -54,9 +54,10 @@ pub(crate) fn red(bytes: &[u8]) {
     }
 }
 
-/// A compound RTCP packet.
+/// A compound RTCP packet, and one as REMB.
 pub(crate) fn rtcp(bytes: &[u8]) {
     drop(rtcp::parse(bytes));
+    drop(remb::parse(bytes));
 }
 
 /// H.264 payloads that lie (RFC 6184).

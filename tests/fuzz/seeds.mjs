@@ -122,12 +122,16 @@ async function media() {
   [...h264.rtcp, ...opus.rtcp].slice(0, 4).forEach((packet, i) => put('fuzz_rtcp', `report-${i}`, packet));
   framed('fuzz_h264', await packets([...small, '-c:v', 'libx264', '-profile:v', 'baseline', '-tune', 'zerolatency', '-g', '8', '-b:v', '60k'], 130));
   framed('fuzz_vp9', await packets([...small, '-c:v', 'libvpx-vp9', '-deadline', 'realtime', '-cpu-used', '8', '-g', '8', '-b:v', '40k'], 130));
-  // By hand: NACK, PLI, FIR, transport-wide feedback, an SDES, a compound whose length lies.
+  // By hand: NACK, PLI, FIR, REMB of something, of nothing, of the most and of streams it has not, transport-wide feedback, an SDES, a compound whose length lies.
   const hex = {
     nack: '81cd000300000001000000020064ffff',
     pli: '81ce00020000000100000002',
     fir: '84ce0004000000010000000000000002 01000000',
     twcc: '8fcd00050000000100000002 0001000a 00000101 2004 00 04 08 0c 0000',
+    remb: '8fce0005 00000001 00000000 52454d42 010bd00d 00000002',
+    'remb-none': '8fce0005 00000001 00000000 52454d42 01000000 00000002',
+    'remb-most': '8fce0004 00000001 00000000 52454d42 00ffffff',
+    'remb-lying': '8fce0004 00000001 00000000 52454d42 ff0bd00d',
     sdes: '81ca0003000000010103610000000000',
     lying: '80c8ffff00000001',
     receiver: '81c900070000000100000002 05000010 00012345 00000100 aaaabbbb 00010000',

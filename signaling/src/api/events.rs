@@ -10,7 +10,7 @@ use crate::messages::{Capabilities, Hello, Me, PageMessage, ServerMessage, Snaps
 use crate::model::Role;
 use crate::schema::{ErrorAnswer, PersonRef, RoomRef};
 use crate::secret::hash;
-use crate::store::codecs_of;
+use crate::store::{codecs_of, decode_of};
 use axum::extract::State;
 use axum::extract::ws::{CloseFrame, Message, WebSocket, WebSocketUpgrade, close_code};
 use axum::http::HeaderMap;
@@ -239,9 +239,8 @@ impl Page {
     async fn note_capabilities(&self, capabilities: &Capabilities) {
         let holder = self.socket.viewer().holder;
         let codecs = codecs_of(capabilities);
-        if !codecs.is_empty() {
-            self.office.act(|floor, _, out| floor.lessons_mut().for_each(|l| l.capabilities(holder, &codecs, out)));
-        }
+        let decode = decode_of(capabilities);
+        self.office.act(|floor, _, out| floor.lessons_mut().for_each(|l| l.capabilities(holder, &codecs, decode, out)));
         let mut known = capabilities.clone();
         known.codecs.retain(|c| c.len() <= 32);
         known.codecs.truncate(16);

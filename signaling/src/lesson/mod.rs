@@ -14,7 +14,8 @@ pub use acts::Ending;
 pub use sessions::{JoinError, PageKey, Seating};
 
 use crate::command::{
-    Command, LessonId, LineFacts, RecordingId, SeatId, SessionId, SessionRole, Slot, Source, SourceKind, VideoCodec,
+    Command, DecodeBudget, LessonId, LineFacts, RecordingId, SeatId, SessionId, SessionRole, Slot, Source, SourceKind,
+    VideoCodec,
 };
 use crate::messages::{LessonView, Quality, SeatView, ServerMessage};
 use crate::model::{ChapterKind, LessonState, PersonId, RoomId, RoomKind, SchoolId};
@@ -132,6 +133,8 @@ pub struct SeatFacts {
     pub presence: Presence,
     /// What its display said it can do, last time.
     pub codecs: Option<Vec<VideoCodec>>,
+    /// What its display said it decodes at a time; counts for sessions that join from then on.
+    pub decode: DecodeBudget,
 }
 
 /// A seat of the running lesson.
@@ -416,8 +419,10 @@ impl Lesson {
     }
 
     /// A device of this seat said what it has.
-    pub fn capabilities(&mut self, holder: Holder, codecs: &[VideoCodec], out: &mut Vec<Effect>) {
-        if let Some(seat) = self.seats.iter_mut().find(|s| s.facts.holder == holder) {
+    pub fn capabilities(&mut self, holder: Holder, codecs: &[VideoCodec], decode: DecodeBudget, out: &mut Vec<Effect>) {
+        let Some(seat) = self.seats.iter_mut().find(|s| s.facts.holder == holder) else { return };
+        seat.facts.decode = decode;
+        if !codecs.is_empty() {
             seat.facts.codecs = Some(codecs.to_vec());
             self.prefer_codecs(out);
         }

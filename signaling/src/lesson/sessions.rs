@@ -2,7 +2,8 @@
 
 use super::{Audience, Effect, Holder, Lesson, Now, Session, SlotFacts};
 use crate::command::{
-    Command, LeaveCause, LineFacts, LineId, SeatId, SessionId, SessionRole, Slot, Source, SourceKind, VideoCodec,
+    Command, DecodeBudget, LeaveCause, LineFacts, LineId, SeatId, SessionId, SessionRole, Slot, Source, SourceKind,
+    VideoCodec,
 };
 use crate::messages::{Quality, ServerMessage, SlotView, slot_word};
 use crate::model::RoomKind;
@@ -106,9 +107,13 @@ impl Lesson {
             etag: String::new(),
         };
         self.sessions.insert(session, joining);
+        let decode = match seating {
+            Seating::Holder(_) => self.seat(seat).map_or_else(DecodeBudget::default, |s| s.facts.decode),
+            Seating::Whip { .. } | Seating::Whep(_) => DecodeBudget::default(),
+        };
         let school = self.seat(seat).and_then(|s| s.facts.school.as_ref());
         let line = school.map(|s| LineId(s.id.0));
-        out.push(Effect::Order(Command::Join { lesson: self.id(), session, seat, role, line, offer }));
+        out.push(Effect::Order(Command::Join { lesson: self.id(), session, seat, role, line, decode, offer }));
         Ok(session)
     }
 

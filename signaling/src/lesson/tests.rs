@@ -1,7 +1,7 @@
 //! Whatever happens in a lesson, the orders it gives keep the laws of the stage.
 
 use super::*;
-use crate::command::LeaveCause;
+use crate::command::{DecodeBudget, LeaveCause};
 use crate::stage::View;
 use proptest::prelude::*;
 
@@ -27,6 +27,7 @@ fn lesson(out: &mut Vec<Effect>) -> (Lesson, Vec<SeatId>, Vec<Holder>) {
             },
             presence: Presence::default(),
             codecs: None,
+            decode: DecodeBudget::default(),
         })
         .collect();
     let ids = seats.iter().map(|s| s.id).collect();

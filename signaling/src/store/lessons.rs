@@ -2,7 +2,7 @@
 
 use super::{Store, Window};
 use crate::auth::Scope;
-use crate::command::{LessonId, RecordingId, SeatId, VideoCodec};
+use crate::command::{DecodeBudget, LessonId, RecordingId, SeatId, VideoCodec};
 use crate::error::{Error, Result};
 use crate::lesson::{Facts, Holder, Members, Presence, SeatFacts};
 use crate::messages::Capabilities;
@@ -143,6 +143,11 @@ pub(crate) fn codecs_of(capabilities: &Capabilities) -> Vec<VideoCodec> {
         _ => None,
     };
     capabilities.codecs.iter().filter_map(known).collect()
+}
+
+/// What a device of stored capabilities decodes at a time: one picture at least, or it would need no session.
+pub(crate) fn decode_of(capabilities: &Capabilities) -> DecodeBudget {
+    DecodeBudget { decoders: capabilities.decoders.map(|d| d.max(1)), pixels: capabilities.pixels }
 }
 
 impl Store {
@@ -293,6 +298,7 @@ impl Store {
                 school: s.school.zip(s.school_name).map(|(id, name)| SchoolRef { id, name }),
                 kind: s.kind.unwrap_or(RoomKind::Master),
                 presence: Presence { attendance_ms: s.attendance_ms, sound_ms: s.sound_ms },
+                decode: capabilities.as_ref().map_or_else(DecodeBudget::default, decode_of),
                 codecs: capabilities.map(|c| codecs_of(&c)).filter(|c| !c.is_empty()),
             })
         });

@@ -21,7 +21,7 @@ mod touch;
 pub use calendar::Act;
 pub(crate) use calendar::RuleToWrite;
 pub use displays::{DisplayRow, PairingTry};
-pub(crate) use lessons::{DueRow, codecs_of};
+pub(crate) use lessons::{DueRow, codecs_of, decode_of};
 pub use library::RecordingFacts;
 pub(crate) use plan::PlanRows;
 pub(crate) use planned::{LoneLesson, PlannedRow, Wanted};

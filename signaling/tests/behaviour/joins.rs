@@ -2,7 +2,7 @@
 
 use crate::district::{BELL, District};
 use axum::http::StatusCode;
-use tongke_signaling::command::{Command, SessionId, SessionRole};
+use tongke_signaling::command::{Command, DecodeBudget, SessionId, SessionRole};
 use tongke_signaling::model::TokenRole;
 
 async fn live() -> District {
@@ -37,6 +37,28 @@ async fn each_seat_gets_its_own_m_lines_and_slots() {
     assert_eq!((&slots["0"], &slots["5"]), (&"teacher_video".into(), &"stage_audio".into()));
     let roles: Vec<_> = joins(&d.plane.told()).into_iter().map(|j| j.1).collect();
     assert_eq!(roles, [SessionRole::Teacher, SessionRole::InteractiveRoom, SessionRole::TerminalRoom]);
+}
+
+#[tokio::test]
+async fn what_a_display_decodes_travels_with_its_join_and_nobody_elses() {
+    use crate::events::{Page, serve};
+    let d = live().await;
+    let address = serve(&d).await;
+    let capabilities = serde_json::json!({"codecs": ["h264"], "decoders": 2, "pixels": 3_000_000});
+    let hello = serde_json::json!({"kind": "hello", "secret": d.facts.displays[0], "capabilities": capabilities});
+    Page::open(address, hello, None).await.hears("snapshot").await;
+    for i in [0, 2] {
+        assert_eq!(d.display(i).offer("v=0").await.status, StatusCode::CREATED);
+    }
+    let told = d.plane.told();
+    let budgets: Vec<DecodeBudget> = told
+        .iter()
+        .filter_map(|c| match c {
+            Command::Join { decode, .. } => Some(*decode),
+            _ => None,
+        })
+        .collect();
+    assert_eq!(budgets, [DecodeBudget { decoders: Some(2), pixels: Some(3_000_000) }, DecodeBudget::default()]);
 }
 
 #[tokio::test]

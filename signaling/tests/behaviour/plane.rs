@@ -60,7 +60,7 @@ impl Plane {
 
     async fn obey(&self, command: Command) {
         match command {
-            Command::Join { session, offer, role, lesson, seat, line: _ } => match offer.as_str() {
+            Command::Join { session, offer, role, lesson, seat, line: _, decode: _ } => match offer.as_str() {
                 "v=0 malformed" => self.refuse(session, Refusal::Malformed("no".into())).await,
                 "v=0 unfit" => self.refuse(session, Refusal::Unfit { line: Some(3), why: "no".into() }).await,
                 "v=0 full" => self.refuse(session, Refusal::Full).await,

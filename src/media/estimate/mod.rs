@@ -2,12 +2,14 @@
 //!
 //! Delay that grows is a queue, and the rate falls below what got through. Loss is congestion only where it falls with the
 //! rate: a radio link loses as much at any rate, and slowing down would not mend it. A sender with little to send learns
-//! nothing and forgets nothing; what more there is it learns from probes. Pure.
+//! nothing and forgets nothing; what more there is it learns from probes. Receivers without transport-wide feedback are
+//! judged by `reports`. Pure.
 
 mod busy;
 mod loss;
 mod probe;
 mod queue;
+mod reports;
 mod trend;
 
 use std::collections::VecDeque;
@@ -18,6 +20,7 @@ use loss::Loss;
 pub use probe::Probe;
 use probe::Prober;
 use queue::Queue;
+use reports::Reports;
 use trend::Trend;
 pub use trend::Usage;
 
@@ -79,6 +82,7 @@ pub struct Estimate {
     draining: Option<f64>,
     loss: Loss,
     prober: Prober,
+    reports: Reports,
     through: VecDeque<(i64, u32)>,
     through_bytes: u64,
     /// Where the line's limit was when it was met, and how sure that is, bit/s.
@@ -101,6 +105,7 @@ impl Estimate {
             draining: None,
             loss: Loss::default(),
             prober: Prober::default(),
+            reports: Reports::default(),
             through: VecDeque::new(),
             through_bytes: 0,
             limit: None,
@@ -113,12 +118,12 @@ impl Estimate {
 
     /// What may be sent, bit/s.
     pub fn rate(&self) -> f64 {
-        self.rate
+        self.reports.cap.map_or(self.rate, |cap| self.rate.min(cap))
     }
 
     /// What the line takes, bit/s: more than may be sent while a queue is being emptied.
     pub fn line(&self) -> f64 {
-        self.draining.map_or(self.rate, |line| self.rate.max(BACK_OFF * line))
+        self.draining.map_or(self.rate(), |line| self.rate().max(BACK_OFF * line))
     }
 
     /// True while a long queue is being emptied.

@@ -15,6 +15,8 @@ pub struct Counters {
     pub bytes_up: u64,
     /// Bytes sent.
     pub bytes_down: u64,
+    /// Bytes sent in all seconds before.
+    pub bytes_down_before: u64,
     /// Packets sent.
     pub packets_down: u64,
     /// Packets that could not be opened.
@@ -64,7 +66,11 @@ impl Peer {
     /// The facts of the last second; `level` and the rest of the microphone and camera are the room's to fill in.
     pub fn take_facts(&mut self, seconds: f32) -> LineFacts {
         let counters = self.counters;
-        self.counters = Counters { round_trip: counters.round_trip, ..Counters::default() };
+        self.counters = Counters {
+            round_trip: counters.round_trip,
+            bytes_down_before: counters.bytes_down_before + counters.bytes_down,
+            ..Counters::default()
+        };
         let (mut expected, mut received) = (0, 0);
         for stream in self.streams.values_mut().filter(|s| !s.is_repair) {
             let (e, r) = stream.take_second();
@@ -80,7 +86,8 @@ impl Peer {
         let depth = self.redundancy.note(loss_down, takes);
         self.slots.iter_mut().for_each(|slot| slot.depth = depth);
         let is_small = |s: &SendSlot| matches!(s.slot, Slot::Thumbnail(_));
-        let pictures = || self.slots.iter().filter(|s| s.is_picture() && s.want.is_some());
+        // What the receiver cannot decode says nothing of its line.
+        let pictures = || self.slots.iter().filter(|s| s.is_picture() && s.want.is_some() && !s.is_cut);
         let held = pictures().filter(|s| s.place.pick == Pick::Held).count();
         let reduced =
             pictures().filter(|s| !is_small(s) && matches!(s.place.pick, Pick::Slow | Pick::Layer(_))).count();

@@ -12,6 +12,7 @@ use crate::media::receive::ReceiveStream;
 use crate::media::red;
 use crate::media::rtcp::{self, Report};
 use crate::media::rtp::Header;
+use crate::media::slot::SendSlot;
 
 /// One packet of one of the client's sources, opened.
 #[derive(Clone, PartialEq, Debug)]
@@ -248,11 +249,27 @@ impl Peer {
         self.reports_from = rtcp::sender(datagram);
         self.heard_on(now, path);
         let reports = rtcp::parse(datagram.get(..len).unwrap_or_default());
-        reports.into_iter().filter_map(|r| self.resolve(r, now, wall_ntp)).collect()
+        let resolved = reports.into_iter().filter_map(|r| self.resolve(r, now, wall_ntp)).collect();
+        if !self.has_transport_cc() {
+            let sent = self.counters.bytes_down_before + self.counters.bytes_down;
+            self.estimate.judge_reports(now.saturating_duration_since(self.created), sent, self.wanted);
+        }
+        resolved
+    }
+
+    /// A report block about one of our streams. Who tells of every packet is not moved by it.
+    fn note_reception(&mut self, slot: usize, fraction_lost: u8, highest: u32, now: Instant) {
+        if self.has_transport_cc() {
+            return;
+        }
+        let Some(slot) = self.slots.get_mut(slot) else { return };
+        let expected = highest.wrapping_sub(std::mem::replace(&mut slot.reported, highest));
+        self.estimate.note_reception(now.saturating_duration_since(self.created), expected, fraction_lost);
     }
 
     fn resolve(&mut self, report: Report, now: Instant, wall_ntp: u64) -> Option<RtcpIngress> {
-        let slot_of = |slots: &[crate::media::slot::SendSlot], ssrc| slots.iter().position(|s| s.ssrc == ssrc);
+        let slot_of = |slots: &[SendSlot], ssrc| slots.iter().position(|s| s.ssrc == ssrc);
+        let since = now.saturating_duration_since(self.created);
         match report {
             Report::Sender { ssrc, ntp, rtp } => {
                 let at = self.clock.note(ntp, now);
@@ -262,8 +279,9 @@ impl Peer {
                 let track = self.up.get(line)?.track;
                 (!repair).then_some(RtcpIngress::Clock { track, layer, ssrc, ntp, rtp, at })
             }
-            Report::Reception { ssrc, fraction_lost, last_report, delay } => {
-                slot_of(&self.slots, ssrc)?;
+            Report::Reception { ssrc, fraction_lost, highest, last_report, delay } => {
+                let slot = slot_of(&self.slots, ssrc)?;
+                self.note_reception(slot, fraction_lost, highest, now);
                 self.counters.loss_down = self.counters.loss_down.max(f32::from(fraction_lost) / 256.0);
                 if last_report != 0 {
                     // RFC 3550 §6.4.1: arrival − LSR − DLSR, in 1/65,536 s.
@@ -272,6 +290,9 @@ impl Peer {
                         let round_trip = Duration::from_micros(u64::from(trip) * 1_000_000 / 65_536);
                         self.counters.round_trip = Some(round_trip);
                         self.estimate.note_round_trip(round_trip);
+                        if !self.has_transport_cc() {
+                            self.estimate.note_reported_round_trip(since, round_trip);
+                        }
                     }
                 }
                 None
@@ -279,11 +300,18 @@ impl Peer {
             Report::Transport(feedback) => {
                 let mut fates = std::mem::take(&mut self.fates);
                 let delivery = self.departures.acknowledge(&feedback, &mut fates);
-                self.estimate.feed(now.saturating_duration_since(self.created), &fates);
+                self.estimate.feed(since, &fates);
                 self.fates = fates;
                 self.set_pace(now);
                 self.counters.delivered.0 += delivery.arrived;
                 self.counters.delivered.1 += delivery.lost;
+                None
+            }
+            Report::Remb(remb) => {
+                let is_ours = |s: &SendSlot| remb.ssrcs.contains(&s.ssrc) || remb.ssrcs.contains(&s.rtx_ssrc);
+                if !self.has_transport_cc() && self.slots.iter().any(is_ours) {
+                    self.estimate.note_remb(since, remb.bits);
+                }
                 None
             }
             Report::Nack { ssrc, sequences } => {

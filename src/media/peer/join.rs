@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::time::Instant;
 
 use rand::Rng;
-use tongke_signaling::command::{Refusal, SeatId, SessionId, SessionRole, Slot, SourceKind, VideoCodec};
+use tongke_signaling::command::{DecodeBudget, Refusal, SeatId, SessionId, SessionRole, Slot, SourceKind, VideoCodec};
 
 use super::{Counters, MAX_PACKETS_A_SECOND, Peer, Redundancy, UpLine};
 use crate::media::departures::Departures;
@@ -87,6 +87,7 @@ impl Peer {
             connected: None,
             wanted: 0.0,
             line: None,
+            decode: DecodeBudget::default(),
             given: 0.0,
             pictures: 0.0,
             sound: 0.0,

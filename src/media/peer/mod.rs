@@ -16,7 +16,7 @@ mod rebind;
 use std::collections::HashMap;
 use std::time::{Duration, Instant};
 
-use tongke_signaling::command::{LineId, SeatId, SessionId, SessionRole, SourceKind};
+use tongke_signaling::command::{DecodeBudget, LineId, SeatId, SessionId, SessionRole, SourceKind};
 
 pub use egress::Forward;
 pub use facts::{Counters, Redundancy};
@@ -113,6 +113,8 @@ pub struct Peer {
     pub wanted: f64,
     /// The line it shares with others, if any.
     pub line: Option<LineId>,
+    /// What it decodes at a time.
+    pub decode: DecodeBudget,
     /// What was weighed and given to it last, bit/s; and of that the pictures.
     pub given: f64,
     /// See `given`.
@@ -150,9 +152,13 @@ impl Peer {
     /// What its line takes, bit/s, and whether nothing bad is known of the line yet; `None` where the
     /// client does not tell what arrives.
     pub fn line_budget(&self, now: Instant) -> Option<(f64, bool)> {
-        let tells = self.slots.iter().any(|s| s.transport_cc.is_some());
         let waited = now.saturating_duration_since(self.connected?);
-        (tells && (self.estimate.is_fed() || waited < UNTOLD)).then(|| (self.estimate.line(), self.estimate.is_new()))
+        (self.estimate.is_fed() || waited < UNTOLD).then(|| (self.estimate.line(), self.estimate.is_new()))
+    }
+
+    /// True for a client that tells of every packet when it came; others are judged by their reports.
+    fn has_transport_cc(&self) -> bool {
+        self.slots.iter().any(|s| s.transport_cc.is_some())
     }
 
     /// What its line takes, where it has shown a limit, bit/s; and whether a long queue stands there.

@@ -24,7 +24,8 @@ impl Peer {
         find: impl Fn(&Sent) -> Option<&'r Kept>,
         out: &mut Outbox,
     ) {
-        if self.pacer.bytes() > 0 {
+        // Without a word on single packets a probe would find nothing.
+        if self.pacer.bytes() > 0 || !self.has_transport_cc() {
             return;
         }
         let since = now.saturating_duration_since(self.created);

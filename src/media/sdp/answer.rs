@@ -229,6 +229,8 @@ fn send(
         media = codec_lines(media, line, codec, false);
         if transport_cc.is_some() {
             media = media.with_value_attribute("rtcp-fb".to_owned(), format!("{} transport-cc", codec.payload_type));
+        } else if line.remb {
+            media = media.with_value_attribute("rtcp-fb".to_owned(), format!("{} goog-remb", codec.payload_type));
         }
     }
     if let Some(id) = transport_cc {

@@ -75,6 +75,8 @@ pub struct Line {
     pub extensions: Extensions,
     /// rtcp-fb of Opus includes nack.
     pub audio_nack: bool,
+    /// rtcp-fb of a codec includes goog-remb (draft-alvestrand-rmcat-remb-03 §2.3).
+    pub remb: bool,
 }
 
 /// An offer Tongke can answer, role not yet looked at.
@@ -175,6 +177,10 @@ fn line(index: usize, media: &MediaDescription) -> Result<Line, Refusal> {
             let wanted = format!("{} nack", c.payload_type);
             media.attributes.iter().any(|a| a.key == "rtcp-fb" && a.value.as_deref() == Some(wanted.as_str()))
         });
+    let remb = values(media, "rtcp-fb").any(|v| {
+        let (format, feedback) = v.split_once(' ').unwrap_or_default();
+        feedback.trim() == "goog-remb" && (format == "*" || codecs.iter().any(|c| format.parse() == Ok(c.payload_type)))
+    });
     Ok(Line {
         kind,
         mid,
@@ -184,6 +190,7 @@ fn line(index: usize, media: &MediaDescription) -> Result<Line, Refusal> {
         ssrcs: ssrcs(media),
         extensions: extensions(index, media)?,
         audio_nack,
+        remb,
         codecs,
     })
 }

@@ -3,7 +3,7 @@
 use std::time::Instant;
 
 use tongke_signaling::command::{
-    Command, Event, LeaveCause, LessonId, LineId, Refusal, SeatId, SessionId, SessionRole,
+    Command, DecodeBudget, Event, LeaveCause, LessonId, LineId, Refusal, SeatId, SessionId, SessionRole,
 };
 
 use super::Sfu;
@@ -28,8 +28,8 @@ pub(super) fn handle(sfu: &mut Sfu, now: Instant, command: Command, out: &mut Ou
             with_room(sfu, lesson, |room, peers| room.record_to(recording, now, peers, out));
         }
         Command::Close { lesson } => close(sfu, lesson, now, out),
-        Command::Join { lesson, session, seat, role, line, offer } => {
-            if let Err(refusal) = join(sfu, now, lesson, (session, seat, role), (line, &offer), out) {
+        Command::Join { lesson, session, seat, role, line, decode, offer } => {
+            if let Err(refusal) = join(sfu, now, lesson, (session, seat, role), (line, decode, &offer), out) {
                 out.events.push(Event::Refused { session, refusal });
             }
         }
@@ -80,7 +80,7 @@ fn join(
     now: Instant,
     lesson: LessonId,
     who: (SessionId, SeatId, SessionRole),
-    (line, offer): (Option<LineId>, &str),
+    (line, decode, offer): (Option<LineId>, DecodeBudget, &str),
     out: &mut Outbox,
 ) -> Result<(), Refusal> {
     let room_key = *sfu.lessons.get(&lesson).ok_or(Refusal::Unknown)?;
@@ -111,6 +111,7 @@ fn join(
     let mut peer = joined.peer;
     peer.room = room_key;
     peer.line = line;
+    peer.decode = decode;
     let etag = peer.credentials.etag();
     let ufrag = peer.credentials.ufrag.clone();
     let key = sfu.peers.insert(peer);

@@ -345,7 +345,15 @@ fn a_full_core_refuses_newcomers_and_lets_those_come_back_who_were_there() {
         let session = SessionId(Uuid::from_u128(900 + u128::from(n)));
         let (seat, offer) = (seat(n), offer.clone());
         w.events.clear();
-        w.command(Command::Join { lesson: LESSON, session, seat, role: SessionRole::Whep, line: None, offer });
+        w.command(Command::Join {
+            lesson: LESSON,
+            session,
+            seat,
+            role: SessionRole::Whep,
+            line: None,
+            decode: DecodeBudget::default(),
+            offer,
+        });
         w.events.iter().find_map(|e| match e {
             Event::Answered { .. } => Some(true),
             Event::Refused { refusal: Refusal::Full, .. } => Some(false),

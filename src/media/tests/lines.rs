@@ -10,7 +10,7 @@ use crate::media::srtp::Profile;
 use crate::peer::ClientEvent;
 
 const TEACHER: &str = "a^ v3^ v^ v^ a^ v a a v v v v v v";
-const TEACHER_SEAT: u16 = 1;
+pub(super) const TEACHER_SEAT: u16 = 1;
 /// Between two looks, ms: a frame of sound.
 const STEP_MS: u64 = 20;
 /// The camera's layers, kbit/s.
@@ -54,8 +54,8 @@ impl What {
 #[derive(Debug, Default)]
 pub(super) struct Got {
     /// Packets of each, repeats and doubles not counted.
-    packets: BTreeMap<What, usize>,
-    bytes: usize,
+    pub(super) packets: BTreeMap<What, usize>,
+    pub(super) bytes: usize,
 }
 
 impl Got {
@@ -92,7 +92,7 @@ impl Lesson {
         lesson
     }
 
-    fn sit(&mut self, port: u16) {
+    pub(super) fn sit(&mut self, port: u16) {
         let session = self.w.join(port, SessionRole::InteractiveRoom, ROOM);
         for (slot, kind) in [
             (Slot::TeacherVideo, SourceKind::Camera),
@@ -199,7 +199,7 @@ impl Lesson {
     }
 
     /// Teaches until a display gets this; how long it took.
-    fn until(&mut self, port: u16, what: What, most_ms: u64) -> u64 {
+    pub(super) fn until(&mut self, port: u16, what: What, most_ms: u64) -> u64 {
         let start = self.ms;
         while self.ms < start + most_ms {
             self.teach(100);

@@ -1,7 +1,9 @@
 //! The whole core against real DTLS-SRTP clients, on the emulated clock and an emulated network.
 
 mod behaviour;
+mod decoding;
 mod lines;
 mod music;
 mod rebinding;
+mod reports;
 mod world;

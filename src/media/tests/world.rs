@@ -19,7 +19,7 @@ use crate::media::srtp::Profile;
 use crate::media::timeline::Wall;
 use crate::media::{Sfu, SfuConfig};
 use crate::peer::handshake::ClientIdentity;
-use crate::peer::{Client, ClientEvent, OfferLine};
+use crate::peer::{Client, ClientEvent, OfferLine, Telling};
 
 /// One way, so a round trip is twice this.
 const DELAY: Duration = Duration::from_millis(10);
@@ -57,6 +57,10 @@ pub(super) struct World {
     pub(super) behind: BTreeMap<u16, u16>,
     /// Loss on the way to a client, 0 to 1.
     pub(super) lossy: BTreeMap<u16, f64>,
+    /// Clients that tell by reports what arrives, and their REMB, bit/s.
+    pub(super) reporting: BTreeMap<u16, Option<u64>>,
+    /// What clients say that they decode.
+    pub(super) decode: BTreeMap<u16, DecodeBudget>,
     pub(super) recorded: usize,
     /// Everything the server sent, lost or not.
     pub(super) sent: Vec<Vec<u8>>,
@@ -131,6 +135,8 @@ impl World {
             narrow: BTreeMap::new(),
             behind: BTreeMap::new(),
             lossy: BTreeMap::new(),
+            reporting: BTreeMap::new(),
+            decode: BTreeMap::new(),
             recorded: 0,
             sent: Vec::new(),
             astray: Vec::new(),
@@ -155,13 +161,17 @@ impl World {
 
     /// The same in a seat that may be another client's too.
     pub(super) fn sit(&mut self, port: u16, seat: SeatId, role: SessionRole, shape: &str) -> SessionId {
-        let client = Client::new(self.now, lines(shape), self.identity.clone(), &mut self.rng);
+        let mut client = Client::new(self.now, lines(shape), self.identity.clone(), &mut self.rng);
+        if let Some(remb) = self.reporting.get(&port) {
+            (client.telling, client.remb) = (Telling::Reports, *remb);
+        }
         let offer = client.offer();
         let session = SessionId(Uuid::from_u128(self.rng.random()));
         self.clients.insert(port, client);
         self.sessions.insert(port, session);
         let line = self.behind.get(&port).map(|line| LineId(Uuid::from_u128(u128::from(*line))));
-        self.command(Command::Join { lesson: LESSON, session, seat, role, line, offer });
+        let decode = self.decode.get(&port).copied().unwrap_or_default();
+        self.command(Command::Join { lesson: LESSON, session, seat, role, line, decode, offer });
         let answer = self.events.iter().rev().find_map(|e| match e {
             Event::Answered { session: s, answer, .. } if *s == session => Some(answer.clone()),
             _ => None,

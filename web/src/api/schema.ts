@@ -1285,13 +1285,13 @@ export interface components {
             codecs?: string[];
             /**
              * Format: int32
-             * @description Decoders at the same time.
+             * @description Pictures it decodes at the same time. Of more the most important flow: slides, teacher, stage.
              * @default null
              */
             decoders?: number | null;
             /**
              * Format: int64
-             * @description Pixels of its screen.
+             * @description Pixels it decodes at the same time, all pictures together. Of more, pictures come smaller.
              * @default null
              */
             pixels?: number | null;

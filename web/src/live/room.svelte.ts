@@ -222,5 +222,7 @@ function capabilities(): Capabilities {
   const codecs: Capabilities['codecs'] = [];
   if (has(/h264 .*42e01f/i)) codecs.push('h264');
   if (has(/vp9/i)) codecs.push('vp9');
-  return { codecs, decoders: 4, pixels: Math.round(screen.width * screen.height * devicePixelRatio ** 2) };
+  // A picture on each decoder as large as the screen: what is larger is not seen any sharper.
+  const decoders = 4;
+  return { codecs, decoders, pixels: decoders * Math.round(screen.width * screen.height * devicePixelRatio ** 2) };
 }
