@@ -10,7 +10,7 @@ use arrayvec::ArrayVec;
 use tongke_signaling::command::{Slot, Source};
 
 use super::ladder::{Pick, Place};
-use super::ring::Kept;
+use super::ring::{AUDIO_PACKETS, Kept};
 use super::sdp::{Codec, OfferedCodec};
 
 /// Changes of source or layer remembered. A change comes with a key frame, of which there are at most two a second, and
@@ -90,7 +90,8 @@ pub struct SendSlot {
     pub ssrc: u32,
     /// SSRC of its retransmissions.
     pub rtx_ssrc: u32,
-    /// Id of the transport-wide number's header extension, where the receiver takes it and RTX as well.
+    /// Id of the transport-wide number's header extension, where the receiver takes it; of pictures only where it takes RTX
+    /// as well.
     pub transport_cc: Option<u8>,
     /// Codecs the receiver takes.
     pub codecs: Vec<OfferedCodec>,
@@ -116,6 +117,9 @@ pub struct SendSlot {
     pub depth: u8,
     /// Extended number up to which the receiver has reported.
     pub reported: u32,
+    /// Of sound that is numbered: the last sequence numbers with their transport-wide numbers. What is sent again without RTX
+    /// must be the same to the byte.
+    numbers: Vec<Option<(u16, u16)>>,
     next: u64,
     /// From this number on nothing was sealed yet.
     sealed: u64,
@@ -145,12 +149,35 @@ impl SendSlot {
             report_due: false,
             depth: 0,
             reported: u32::from(first).wrapping_sub(1),
+            numbers: Vec::new(),
             next: 1 << 16 | u64::from(first),
             sealed: 1 << 16 | u64::from(first),
             last: None,
             changes: ArrayVec::new(),
             repair_budget: REPAIR_ALLOWANCE,
         }
+    }
+
+    /// From now on packets carry transport-wide numbers under this id; those of sound are remembered.
+    pub fn number_by(&mut self, id: Option<u8>) {
+        self.transport_cc = id;
+        if id.is_some() && !self.is_picture() {
+            self.numbers.resize(AUDIO_PACKETS, None);
+        }
+    }
+
+    /// A packet goes out with this transport-wide number.
+    pub fn note_number(&mut self, sequence: u16, number: u16) {
+        let at = usize::from(sequence) % self.numbers.len().max(1);
+        if let Some(place) = self.numbers.get_mut(at) {
+            *place = Some((sequence, number));
+        }
+    }
+
+    /// The transport-wide number that this packet had.
+    pub fn number_of(&self, sequence: u16) -> Option<u16> {
+        let at = usize::from(sequence) % self.numbers.len().max(1);
+        self.numbers.get(at).copied().flatten().filter(|(s, _)| *s == sequence).map(|(_, number)| number)
     }
 
     /// True where pictures are shown, false for sound.

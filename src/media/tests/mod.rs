@@ -3,6 +3,7 @@
 mod behaviour;
 mod decoding;
 mod lines;
+mod numbers;
 mod rebinding;
 mod reports;
 mod world;
