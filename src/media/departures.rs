@@ -12,6 +12,10 @@ use super::estimate::Fate;
 const REMEMBERED: usize = 2_048;
 /// Times of sending are kept this fine, a quarter of what feedback tells. µs.
 const TICK_US: u32 = 64;
+/// Of the size of a packet: it was sent again under its number; it was told to be lost. Packets are shorter than this.
+const REPEATED: u16 = 1 << 15;
+const TOLD_LOST: u16 = 1 << 14;
+const MOST_SIZE: u16 = TOLD_LOST - 1;
 /// Bytes of the header extension: profile and length, one element with its padding (RFC 8285 §4.2).
 pub const EXTENSION: usize = 8;
 
@@ -33,7 +37,7 @@ impl Ticks {
 #[derive(Clone, Copy, Debug, Default)]
 struct Departure {
     number: u16,
-    /// Bytes; 0 is an empty place or one that was reported.
+    /// Bytes, and the two marks above; 0 is an empty place or one that was reported.
     size: u16,
     /// When it was sent.
     sent: Ticks,
@@ -77,7 +81,7 @@ impl Departures {
         let number = self.next;
         self.next = self.next.wrapping_add(1);
         if let Some(place) = self.places.get_mut(usize::from(number) % REMEMBERED) {
-            *place = Departure { number, size: size.min(usize::from(u16::MAX)) as u16, sent };
+            *place = Departure { number, size: size.min(usize::from(MOST_SIZE)) as u16, sent };
         }
         number
     }
@@ -91,6 +95,15 @@ impl Departures {
     pub fn is_awaited(&self) -> bool {
         let newest = self.next.wrapping_sub(1);
         self.places.get(usize::from(newest) % REMEMBERED).is_some_and(|p| p.number == newest && p.size > 0)
+    }
+
+    /// The packet of this number is sent once more as it was. That it then arrives says nothing of how long the way is, and
+    /// the packet that was asked for again was lost all the same.
+    pub fn repeat(&mut self, number: u16) {
+        let place = self.places.get_mut(usize::from(number) % REMEMBERED);
+        if let Some(place) = place.filter(|p| p.number == number && p.size > 0) {
+            place.size |= REPEATED;
+        }
     }
 
     /// `count` packets from number `first` on are a probe.
@@ -109,51 +122,28 @@ impl Departures {
             if place.number != number || place.size == 0 {
                 continue;
             }
+            let (size, is_repeated) = (place.size & MOST_SIZE, place.size & REPEATED != 0);
+            if is_repeated && std::mem::take(&mut place.size) & TOLD_LOST != 0 {
+                continue;
+            }
+            let arrival = arrival.filter(|_| !is_repeated);
             let sent = i64::from(place.sent.0) * i64::from(TICK_US);
             let of_probe =
                 |(first, count, probe): (u16, u16, u8)| (number.wrapping_sub(first) < count).then_some(probe);
             let probe = self.probe.and_then(of_probe);
-            fates.push(Fate { sent, arrived: *arrival, size: u32::from(place.size), probe });
+            fates.push(Fate { sent, arrived: arrival, size: u32::from(size), probe });
             if arrival.is_some() {
                 delivery.arrived += 1;
-                delivery.bytes += u64::from(place.size);
+                delivery.bytes += u64::from(size);
                 place.size = 0;
             } else {
                 delivery.lost += 1;
+                if !is_repeated {
+                    place.size |= TOLD_LOST;
+                }
             }
         }
         delivery
-    }
-}
-
-/// A number in the header of a packet: the extension's id, and the number.
-pub type Given = Option<(u8, u16)>;
-
-/// The numbers of a slot's last packets, where a packet may be sent again as it was.
-#[derive(Debug, Default)]
-pub struct Numbers {
-    /// (index of the packet, its number), by index.
-    places: Vec<(u64, Given)>,
-}
-
-impl Numbers {
-    /// Remembers so many packets.
-    pub fn new(packets: usize) -> Self {
-        Self { places: vec![(u64::MAX, None); packets] }
-    }
-
-    /// Notes what a packet got.
-    pub fn note(&mut self, index: u64, given: Given) {
-        let packets = self.places.len().max(1) as u64;
-        if let Some(place) = self.places.get_mut((index % packets) as usize) {
-            *place = (index, given);
-        }
-    }
-
-    /// What a packet got; `None` when that is forgotten.
-    pub fn of(&self, index: u64) -> Option<Given> {
-        let packets = self.places.len().max(1) as u64;
-        self.places.get((index % packets) as usize).filter(|p| p.0 == index).map(|p| p.1)
     }
 }
 
@@ -205,14 +195,23 @@ mod tests {
     }
 
     #[test]
-    fn the_numbers_of_the_last_packets_are_known() {
-        let mut numbers = Numbers::new(4);
-        (0..6).for_each(|index| numbers.note(index, Some((5, index as u16 * 10))));
-        assert_eq!(
-            [0, 1, 2, 5, 6].map(|index| numbers.of(index)),
-            [None, None, Some(Some((5, 20))), Some(Some((5, 50))), None]
-        );
-        assert_eq!(Numbers::default().of(0), None);
+    fn what_was_sent_again_under_its_number_was_lost_once_however_it_is_told() {
+        let (mut departures, mut fates) = (Departures::default(), Vec::new());
+        (0..3).for_each(|_| {
+            departures.note(100, Ticks::default());
+        });
+        let lost = Delivery { lost: 1, ..Delivery::default() };
+        let tell = |d: &mut Departures, fates: &mut Vec<Fate>, number: u16, arrival| {
+            d.acknowledge(&Feedback { base: number, arrivals: vec![arrival] }, fates)
+        };
+        departures.repeat(0);
+        assert_eq!(tell(&mut departures, &mut fates, 0, Some(5)), lost, "asked for before it was told");
+        assert_eq!(tell(&mut departures, &mut fates, 1, None), lost);
+        departures.repeat(1);
+        assert_eq!(tell(&mut departures, &mut fates, 1, Some(5)), Delivery::default(), "told already");
+        assert!(fates.is_empty());
+        departures.repeat(7);
+        assert_eq!(tell(&mut departures, &mut fates, 2, Some(5)).arrived, 1);
     }
 
     #[test]

@@ -9,9 +9,8 @@ use std::time::{Duration, Instant};
 use arrayvec::ArrayVec;
 use tongke_signaling::command::{Slot, Source};
 
-use super::departures::Numbers;
 use super::ladder::{Pick, Place};
-use super::ring::{AUDIO_PACKETS, Kept, VIDEO_PACKETS};
+use super::ring::{AUDIO_PACKETS, Kept};
 use super::sdp::{Codec, OfferedCodec};
 
 /// Changes of source or layer remembered. A change comes with a key frame, of which there are at most two a second, and
@@ -91,7 +90,8 @@ pub struct SendSlot {
     pub ssrc: u32,
     /// SSRC of its retransmissions.
     pub rtx_ssrc: u32,
-    /// Id of the transport-wide number's header extension, where the receiver takes it and RTX as well.
+    /// Id of the transport-wide number's header extension, where the receiver takes it; of pictures only where it takes RTX
+    /// as well.
     pub transport_cc: Option<u8>,
     /// Codecs the receiver takes.
     pub codecs: Vec<OfferedCodec>,
@@ -115,10 +115,11 @@ pub struct SendSlot {
     pub report_due: bool,
     /// How many packets before it each sound should carry.
     pub depth: u8,
-    /// Of packets that are sent again as they were.
-    pub numbers: Numbers,
     /// Extended number up to which the receiver has reported.
     pub reported: u32,
+    /// Of sound that is numbered: the last sequence numbers with their transport-wide numbers. What is sent again without RTX
+    /// must be the same to the byte.
+    numbers: Vec<Option<(u16, u16)>>,
     next: u64,
     /// From this number on nothing was sealed yet.
     sealed: u64,
@@ -130,7 +131,6 @@ pub struct SendSlot {
 impl SendSlot {
     /// A slot that has sent nothing. Times start at `first_timestamp`.
     pub fn new(slot: Slot, mid: String, ssrc: u32, rtx_ssrc: u32, codecs: Vec<OfferedCodec>, first: u16) -> Self {
-        let numbers = Numbers::new(resent_as_they_were(&codecs));
         Self {
             slot,
             mid,
@@ -148,14 +148,36 @@ impl SendSlot {
             rtx_next: 1 << 16 | u64::from(first),
             report_due: false,
             depth: 0,
-            numbers,
             reported: u32::from(first).wrapping_sub(1),
+            numbers: Vec::new(),
             next: 1 << 16 | u64::from(first),
             sealed: 1 << 16 | u64::from(first),
             last: None,
             changes: ArrayVec::new(),
             repair_budget: REPAIR_ALLOWANCE,
         }
+    }
+
+    /// From now on packets carry transport-wide numbers under this id; those of sound are remembered.
+    pub fn number_by(&mut self, id: Option<u8>) {
+        self.transport_cc = id;
+        if id.is_some() && !self.is_picture() {
+            self.numbers.resize(AUDIO_PACKETS, None);
+        }
+    }
+
+    /// A packet goes out with this transport-wide number.
+    pub fn note_number(&mut self, sequence: u16, number: u16) {
+        let at = usize::from(sequence) % self.numbers.len().max(1);
+        if let Some(place) = self.numbers.get_mut(at) {
+            *place = Some((sequence, number));
+        }
+    }
+
+    /// The transport-wide number that this packet had.
+    pub fn number_of(&self, sequence: u16) -> Option<u16> {
+        let at = usize::from(sequence) % self.numbers.len().max(1);
+        self.numbers.get(at).copied().flatten().filter(|(s, _)| *s == sequence).map(|(_, number)| number)
     }
 
     /// True where pictures are shown, false for sound.
@@ -339,12 +361,6 @@ impl SendSlot {
         self.detach();
         self.clogged = true;
     }
-}
-
-/// Packets whose numbers must be remembered: of those that would be sent again as they were.
-fn resent_as_they_were(codecs: &[OfferedCodec]) -> usize {
-    let packets = |c: &OfferedCodec| if c.codec == Codec::Opus { AUDIO_PACKETS } else { VIDEO_PACKETS };
-    codecs.iter().filter(|c| c.rtx.is_none()).map(packets).max().unwrap_or(0)
 }
 
 #[cfg(test)]

@@ -87,11 +87,8 @@ impl Peer {
         let sequence = numbers.sequence as u16;
         let payload_type = shown.type_of(kept);
         write_header(&mut lane.bytes, kept.marker, payload_type, sequence, numbers.timestamp, slot.ssrc);
-        let given = number(&mut self.departures, slot, kept.payload.len(), now);
-        if shown.rtx.is_none() {
-            slot.numbers.note(numbers.sequence, given);
-        }
-        let header = write_number(&mut lane.bytes, start, given);
+        let header =
+            number(&mut self.departures, slot, Some(sequence), kept.payload.len(), now, &mut lane.bytes, start);
         if shown.depth_of(kept) > 0 {
             write_redundant(&mut lane.bytes, shown, kept, older);
         } else {
@@ -138,15 +135,6 @@ impl Peer {
         let (Some(path), Some(sealer)) = (self.path, self.sealer.as_mut()) else { return 0 };
         let Some(slot) = self.slots.get_mut(slot) else { return 0 };
         let Again { sent, sequence, kept, older } = again;
-        let given = match sent.shown.rtx {
-            Some(_) => number(&mut self.departures, slot, kept.payload.len(), now),
-            // Without RTX a packet goes again under its old index, so it must be the same to the byte: another number
-            // would seal two packets with one nonce (RFC 7714 §15.1).
-            None => match slot.numbers.of(sent.out) {
-                Some(given) => given,
-                None => return 0,
-            },
-        };
         let timestamp = sent.shown.shifted(kept.timestamp);
         out.hurry();
         let lane = out.lane(path, &mut self.lane);
@@ -164,7 +152,16 @@ impl Peer {
                 sent.out
             }
         };
-        let header = write_number(&mut lane.bytes, start, given);
+        let header = match sent.shown.rtx {
+            Some(_) => number(&mut self.departures, slot, None, kept.payload.len(), now, &mut lane.bytes, start),
+            None => match number_again(&mut self.departures, slot, *sequence, &mut lane.bytes, start) {
+                Some(header) => header,
+                None => {
+                    lane.bytes.truncate(start);
+                    return 0;
+                }
+            },
+        };
         if sent.shown.rtx.is_some() {
             lane.bytes.extend_from_slice(&sequence.to_be_bytes());
         }
@@ -190,8 +187,7 @@ impl Peer {
         let lane = out.lane(path, &mut self.lane);
         let start = lane.bytes.len();
         write_header(&mut lane.bytes, false, rtx, index as u16, slot.last_timestamp(), slot.rtx_ssrc);
-        let given = number(&mut self.departures, slot, usize::from(PADDING), now);
-        let header = write_number(&mut lane.bytes, start, given);
+        let header = number(&mut self.departures, slot, None, usize::from(PADDING), now, &mut lane.bytes, start);
         if let Some(first) = lane.bytes.get_mut(start) {
             *first |= 0x20;
         }
@@ -319,17 +315,42 @@ fn write_redundant(out: &mut Vec<u8>, shown: &Shown, kept: &Kept, older: &[Optio
     red::write(out, shown.payload_type, kept.timestamp, &kept.payload, older);
 }
 
-/// The transport-wide number of a packet that is sent now, with the extension's id, where the slot has one.
-fn number(departures: &mut Departures, slot: &SendSlot, payload: usize, now: Ticks) -> Option<(u8, u16)> {
-    slot.transport_cc.map(|id| (id, departures.note(OVERHEAD + payload, now)))
-}
-
-/// Adds it to the packet whose fixed header was just written; tells the length of the whole header.
-fn write_number(bytes: &mut Vec<u8>, start: usize, given: Option<(u8, u16)>) -> usize {
-    let Some((id, number)) = given else { return FIXED_HEADER };
+/// Gives the packet whose fixed header was just written its transport-wide number, where the slot has one; tells the
+/// length of the whole header. `sequence`: of what is sent for the first time.
+fn number(
+    departures: &mut Departures,
+    slot: &mut SendSlot,
+    sequence: Option<u16>,
+    payload: usize,
+    now: Ticks,
+    bytes: &mut Vec<u8>,
+    start: usize,
+) -> usize {
+    let Some(id) = slot.transport_cc else { return FIXED_HEADER };
+    let number = departures.note(OVERHEAD + payload, now);
+    if let Some(sequence) = sequence {
+        slot.note_number(sequence, number);
+    }
     if let Some(first) = bytes.get_mut(start) {
         *first |= 0x10;
     }
     write_extension(bytes, id, number);
     FIXED_HEADER + EXTENSION
+}
+
+/// The same for a packet that is sent again as it was (one sequence number is one nonce, RFC 5116 §5.1.1); `None` where its
+/// number is forgotten.
+fn number_again(
+    departures: &mut Departures,
+    slot: &SendSlot,
+    sequence: u16,
+    bytes: &mut Vec<u8>,
+    start: usize,
+) -> Option<usize> {
+    let Some(id) = slot.transport_cc else { return Some(FIXED_HEADER) };
+    let number = slot.number_of(sequence)?;
+    departures.repeat(number);
+    *bytes.get_mut(start)? |= 0x10;
+    write_extension(bytes, id, number);
+    Some(FIXED_HEADER + EXTENSION)
 }

@@ -13,7 +13,9 @@ use crate::media::estimate::Estimate;
 use crate::media::ice::Credentials;
 use crate::media::outbox::LaneRef;
 use crate::media::pacer::Pacer;
-use crate::media::sdp::{AnswerPlan, Candidates, Codec, Line, LineUse, MediaKind, Offer, fit, group_of, write_answer};
+use crate::media::sdp::{
+    AnswerPlan, Candidates, Codec, Line, LineUse, MediaKind, Offer, OfferedCodec, fit, group_of, write_answer,
+};
 use crate::media::slot::SendSlot;
 use crate::media::timeline::SessionClock;
 use crate::media::twcc::Arrivals;
@@ -133,10 +135,14 @@ impl Lines {
         rng: &mut impl Rng,
     ) -> Self {
         let mut lines = Self { up: vec![], slots: vec![], declared: HashMap::new(), plans: vec![], video: true };
+        // Numbers of sound alone would tell of a part of what is sent and be taken for the whole.
+        let is_down = |(_, what): &(&Line, &LineUse)| matches!(what, LineUse::Down(_));
+        let received = offer.lines.iter().zip(uses).filter(is_down).map(|(line, _)| line);
+        let are_numbered = received.filter(|l| l.kind == MediaKind::Video).all(|l| number_id(l, &l.codecs).is_some());
         for (line, what) in offer.lines.iter().zip(uses) {
             let plan = match what {
                 LineUse::Up(kind) => lines.send(line, *kind, sends),
-                LineUse::Down(slot) => lines.receive(line, *slot, server, rng),
+                LineUse::Down(slot) => lines.receive(line, *slot, are_numbered, server, rng),
             };
             lines.video &= plan.is_some();
             lines.plans.push(plan.unwrap_or(AnswerPlan::Reject));
@@ -165,8 +171,15 @@ impl Lines {
     }
 
     /// A line on which the client receives; `None` without any codec in common.
-    fn receive(&mut self, line: &Line, slot: Slot, server: &Negotiation<'_>, rng: &mut impl Rng) -> Option<AnswerPlan> {
-        let (made, plan) = down(line, slot, server, rng)?;
+    fn receive(
+        &mut self,
+        line: &Line,
+        slot: Slot,
+        are_numbered: bool,
+        server: &Negotiation<'_>,
+        rng: &mut impl Rng,
+    ) -> Option<AnswerPlan> {
+        let (made, plan) = down(line, slot, are_numbered, server, rng)?;
         if server.frozen && line.kind == MediaKind::Video {
             self.video &= server.allowed.first().is_none_or(|c| made.payload_types((*c).into()).is_some());
         }
@@ -207,7 +220,23 @@ fn declare(declared: &mut HashMap<u32, (usize, u8, bool)>, line: &Line, up: usiz
     }
 }
 
-fn down(line: &Line, slot: Slot, server: &Negotiation<'_>, rng: &mut impl Rng) -> Option<(SendSlot, AnswerPlan)> {
+/// Under which id packets of a line are numbered transport-wide, if they are. Ids above 14 need the long form (RFC 8285
+/// §4.3), which no browser asks for.
+fn number_id(line: &Line, codecs: &[OfferedCodec]) -> Option<u8> {
+    // Without RTX a packet is sent again under its old index, so it must be the same to the byte: a new number in its
+    // header would seal two packets with one nonce (RFC 5116 §5.1.1). Of sound the few old numbers are remembered.
+    let is_repaired_apart = codecs.iter().all(|c| c.rtx.is_some());
+    let is_safe = is_repaired_apart || line.kind == MediaKind::Audio;
+    line.extensions.transport_cc.filter(|id| is_safe && (1..=14).contains(id))
+}
+
+fn down(
+    line: &Line,
+    slot: Slot,
+    are_numbered: bool,
+    server: &Negotiation<'_>,
+    rng: &mut impl Rng,
+) -> Option<(SendSlot, AnswerPlan)> {
     let mut codecs = line.codecs.clone();
     if line.kind == MediaKind::Video {
         codecs.retain(|c| server.allowed.iter().any(|a| c.codec == (*a).into()));
@@ -221,11 +250,10 @@ fn down(line: &Line, slot: Slot, server: &Negotiation<'_>, rng: &mut impl Rng) -
     }
     let (ssrc, rtx) = (rng.random::<u32>().max(1), rng.random::<u32>().max(1));
     let has_rtx = codecs.iter().any(|c| c.rtx.is_some());
-    // Ids above 14 need the long form (RFC 8285 §4.3), which no browser asks for.
-    let transport_cc = line.extensions.transport_cc.filter(|id| (1..=14).contains(id));
+    let transport_cc = number_id(line, &codecs).filter(|_| are_numbered || line.kind == MediaKind::Video);
     let repair = has_rtx.then_some(rtx);
     let plan = AnswerPlan::Send { codecs: codecs.clone(), ssrc, rtx: repair, group: group_of(slot), transport_cc };
     let mut slot = SendSlot::new(slot, line.mid.clone(), ssrc, rtx, codecs, rng.random());
-    slot.transport_cc = transport_cc;
+    slot.number_by(transport_cc);
     Some((slot, plan))
 }

@@ -8,7 +8,7 @@ use super::egress::Again;
 use crate::media::departures::Ticks;
 use crate::media::outbox::Outbox;
 use crate::media::ring::Kept;
-use crate::media::slot::Sent;
+use crate::media::slot::{SendSlot, Sent};
 
 /// More is not worth a probe: of one slot so many packets back.
 const BACK: u64 = 64;
@@ -54,7 +54,8 @@ impl Peer {
                 break;
             }
         }
-        let padded = (0..self.slots.len()).find(|slot| self.slots.get(*slot).is_some_and(|s| s.transport_cc.is_some()));
+        let is_paddable = |s: &SendSlot| s.transport_cc.is_some() && s.codecs.iter().any(|c| c.rtx.is_some());
+        let padded = self.slots.iter().position(is_paddable);
         while let Some(slot) = padded.filter(|_| !enough(bytes, packets) && packets < MOST) {
             let sent = self.send_padding(slot, at, out);
             if sent == 0 {

@@ -188,7 +188,12 @@ fn receive(media: MediaDescription, line: &Line, what: LineUse, codec: &OfferedC
         .with_property_attribute("rtcp-mux".to_owned())
         .with_property_attribute("rtcp-rsize".to_owned());
     media = codec_lines(media, line, codec, stereo);
-    let e = line.extensions;
+    let mut e = line.extensions;
+    // Sound is sent again without RTX, and browsers give the repeat a new transport-wide number: two headers sealed with one
+    // nonce, which gives AES-GCM's authentication key away (RFC 5116 §5.1.1).
+    if line.audio_nack {
+        e.transport_cc = None;
+    }
     let wanted = [
         (e.mid, "urn:ietf:params:rtp-hdrext:sdes:mid"),
         (e.rid, "urn:ietf:params:rtp-hdrext:sdes:rtp-stream-id"),

@@ -131,6 +131,23 @@ fn the_answer_parses_and_says_what_was_planned() {
 }
 
 #[test]
+fn sound_that_is_sent_again_is_not_numbered_on_the_way_up() {
+    let numbered = "a=extmap:3 http://www.ietf.org/id/draft-holmer-rmcat-transport-wide-cc-extensions-01\r\n";
+    let again = format!("{}{numbered}", audio(0, "sendonly"));
+    let once = again.replace("a=rtcp-fb:111 nack\r\n", "");
+    for (line, is_numbered) in [(again, false), (once, true)] {
+        let offer = Offer::parse(&bundle(&[line])).expect("parses");
+        let uses = fit(&offer, SessionRole::Whip { screen: false }).expect("fits");
+        let plans = [AnswerPlan::Receive(offer.lines[0].codecs[0].clone())];
+        let credentials = Credentials { ufrag: "00abcdefgh".to_owned(), password: "p".repeat(24) };
+        let answer = write_answer(&offer, &uses, &plans, &credentials, "AA:BB", &Candidates::default());
+        assert_eq!(answer.contains("transport-wide-cc"), is_numbered, "{answer}");
+        assert_eq!(answer.contains("rtcp-fb:111 transport-cc"), is_numbered, "{answer}");
+        assert_eq!(answer.contains("rtcp-fb:111 nack"), !is_numbered, "{answer}");
+    }
+}
+
+#[test]
 fn a_fragment_is_read_and_answered() {
     let text = "a=ice-ufrag:EsAw\r\na=ice-pwd:P2uYro0UCOQ4zxjKXaWCBui1\r\nm=audio 9 UDP/TLS/RTP/SAVPF 0\r\na=mid:0\r\n";
     assert_eq!(Fragment::parse(text).expect("parses").credentials.map(|c| c.ufrag).as_deref(), Some("EsAw"));

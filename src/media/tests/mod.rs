@@ -3,7 +3,7 @@
 mod behaviour;
 mod decoding;
 mod lines;
-mod music;
+mod numbers;
 mod rebinding;
 mod reports;
 mod world;
