@@ -37,6 +37,9 @@ export const reconnects = (points) =>
 /** The share of the time in which a page's machine was too slow for what it sends. */
 export const slowShare = (points) => points.filter(({ isSlow }) => isSlow).length / points.length;
 
+/** Pictures of the slides. */
+export const slides = (points) => sum(points, 'screen', 'frames');
+
 /** Freezes as the browser counts them. */
 export const freezes = (points) => sum(points, TEACHER, 'freezes');
 

@@ -7,7 +7,7 @@
 import { LARGE } from '../browser/lib/clips.mjs';
 import {
   between, changesOfSize, concealedShare, first_s, fits_s, fpsShare, freezes, gap_s, next_s, queue_ms, received_bps,
-  reconnects, slowShare, tall_s, tallest,
+  reconnects, slides, slowShare, tall_s, tallest,
 } from './figures.mjs';
 import { Bottleneck } from './models.mjs';
 
@@ -135,7 +135,12 @@ const thin = {
   name: 'narrow-100k',
   title: '100 kbit/s each way',
   steps: always('100 kbit/s', ({ lines }) => both(lines.room1, deep(100 * KBIT))),
-  goals: [concealed(1), queue(500, 12), steady],
+  goals: [
+    concealed(1),
+    { what: 'slides a minute', unit: '', least: 1, figure: worst((run, who) => (60_000 * slides(whole(run, who))) / (run.ended_ms - run.begun_ms), Math.min) },
+    queue(500, 12),
+    steady,
+  ],
 };
 
 const beside = {
@@ -281,4 +286,29 @@ export const SCENARIOS = [
   blackout('blackout-60s', '60 s without a line', 60, true),
   blackout('blackout-15min', '15 min without a line', 900, true),
   noUdp, school,
+];
+
+// ---- Short ones, played by tests/browser/lines.test.mjs with every change: does it work at all ---------------------------
+
+const last = (seconds) => (run, who) => span(run.pages[who].points, run.ended_ms - seconds * 1000, run.ended_ms);
+
+export const SHORT = [
+  {
+    ...fall,
+    steps: always('300 kbit/s', ({ lines }) => both(lines.room1, deep(300 * KBIT))),
+    least_s: 20,
+    goals: [concealed(5, last(8)), queue(700, 12), steady],
+  },
+  {
+    ...school,
+    goals: [
+      concealed(5, last(8)),
+      fps(30, last(8)),
+      { what: 'slides', unit: '', least: 1, figure: worst((run, who) => slides(last(8)(run, who)), Math.min) },
+      queue(1000, 8),
+      steady,
+    ],
+  },
+  { ...paths[0], least_s: 12, goals: [gap(4, 'new port')] },
+  { ...noUdp, goals: [fps(40), concealed(5), steady] },
 ];
