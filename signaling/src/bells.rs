@@ -181,10 +181,12 @@ impl Office {
     /// The first bell. The recording's row is written before the recorder is told.
     pub(crate) async fn start_lesson(&self, id: LessonId) -> Result<()> {
         let (recording, since_ms) = self.store.mark_live(id, self.now().ms).await?;
+        let troubles = self.store.troubles(recording).await?;
         let begun = self.act(|floor, now, out| {
             let lesson = floor.lesson_mut(id)?;
             let fresh = lesson.recording().is_none();
             if fresh {
+                lesson.recall(troubles);
                 lesson.start(recording, since_ms, now, out);
             }
             Some(fresh)

@@ -270,6 +270,30 @@ words!(
     }
 );
 words!(
+    /// What a room's line did to it, by weight.
+    TroubleKind {
+        /// Pictures came less fine, or slides less often.
+        Reduced = "reduced",
+        /// Packets were lost or late.
+        Weak = "weak",
+        /// Pictures kept their last frame; sound went on.
+        Held = "held",
+        /// Nobody was there.
+        Absent = "absent",
+    }
+);
+words!(
+    /// Why nobody was in a seat.
+    AbsenceCause {
+        /// It had not come yet.
+        NotCome = "not_come",
+        /// Its line fell silent.
+        LineLost = "line_lost",
+        /// Its page was closed.
+        Left = "left",
+    }
+);
+words!(
     /// Where a change is in its life.
     ChangeState {
         /// Waits for the consent of other schools.

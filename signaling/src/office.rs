@@ -13,7 +13,7 @@ use crate::config::Config;
 use crate::error::Result;
 use crate::floor::Floor;
 use crate::hub::Hub;
-use crate::lesson::{Audience, Effect, Members, Now};
+use crate::lesson::{Audience, Effect, Members, Now, Span};
 use crate::messages::ServerMessage;
 use crate::model::ChapterKind;
 use crate::schema::Lesson;
@@ -72,6 +72,7 @@ pub(crate) enum Reply {
 pub(crate) enum Job {
     Fact(Event),
     Chapter { recording: RecordingId, at_ms: i64, kind: ChapterKind, seat: Option<SeatId> },
+    Trouble(RecordingId, Span),
 }
 
 /// Ends of the queues that the pumps take.
@@ -193,6 +194,7 @@ impl Office {
             Effect::Mark { recording, at_ms, kind, seat } => {
                 self.job(Job::Chapter { recording, at_ms, kind, seat });
             }
+            Effect::Trouble(recording, span) => self.job(Job::Trouble(recording, span)),
         }
     }
 

@@ -75,6 +75,7 @@ impl Office {
                 Job::Chapter { recording, at_ms, kind, seat } => {
                     self.store.keep_chapter(*recording, *at_ms, *kind, *seat).await
                 }
+                Job::Trouble(recording, span) => self.store.keep_trouble(*recording, span).await,
             };
             match done {
                 Ok(()) => return,

@@ -157,7 +157,24 @@ export function recording(d, state = 'kept', gap = false) {
     ],
     chapters: [{ at_ms: 0, kind: 'start' }, { at_ms: 700_000, kind: 'stage', room: d.w.r2 }, { at_ms: 1_500_000, kind: 'stage', room: d.w.r1 }, { at_ms: whole, kind: 'end' }],
     gaps: gap ? [{ track: 't1', from_ms: 0, to_ms: 600_000 }] : [],
+    troubles: [],
   };
+}
+
+/** A recording of a lesson on bad lines. */
+function troubled(d) {
+  const of = (i, kind, from_ms, to_ms, more = {}) => ({
+    seat: `s${i}`, who: [d.w.r1, d.w.r2, d.w.r3][i], teacher: false, kind, from_ms, to_ms, bad_ms: to_ms - from_ms, sound_fine: kind !== 'absent', loss_permille: 0, ...more,
+  });
+  const troubles = [
+    of(0, 'absent', 0, 75_000, { cause: 'not_come' }),
+    of(1, 'weak', 300_000, 520_000, { bad_ms: 140_000, down_kbps: 280, loss_permille: 72 }),
+    of(1, 'held', 380_000, 430_000, { down_kbps: 95 }),
+    of(2, 'reduced', 200_000, 1_200_000, { down_kbps: 610 }),
+    of(0, 'weak', 1_100_000, 1_160_000, { down_kbps: 320, loss_permille: 180, sound_fine: false }),
+    of(1, 'absent', 1_600_000, 1_790_000, { cause: 'line_lost' }),
+  ];
+  return { ...recording(d), troubles };
 }
 
 const reader = (d, api) => ({
@@ -254,6 +271,7 @@ export function scenes(lang) {
     one('player', '/library/rec1', [DESK, PHONE], watching(d, recording(d))),
     one('player-growing', '/library/rec1', [DESK], watching(d, recording(d, 'growing'))),
     one('player-gap', '/library/rec1', [DESK, PHONE], watching(d, recording(d, 'kept', true))),
+    one('player-troubles', '/library/rec1', [DESK, PHONE], { ...watching(d, troubled(d)), act: troubleShown }),
     one('player-lost', '/library/rec1', [DESK], reader(d, { 'GET /api/library/rec1': { ...recording(d), state: 'lost' } })),
     one('player-gone', '/library/rec9', [DESK], reader(d, {})),
   ];
@@ -292,6 +310,13 @@ async function watch(page) {
   }
   await page.keyboard.press('k');
   await page.waitForTimeout(700);
+}
+
+/** The marks under the bar, one of them in focus. */
+async function troubleShown(page) {
+  await page.waitForTimeout(800);
+  await page.locator('[data-trouble=weak]').first().focus();
+  await page.waitForTimeout(200);
 }
 
 async function add(page) {

@@ -5,9 +5,10 @@ use super::door::{Path, Query};
 use crate::auth::Identity;
 use crate::command::RecordingId;
 use crate::error::{Error, Result};
-use crate::model::RecordingState;
+use crate::lesson::Span;
+use crate::model::{RecordingState, TroubleKind};
 use crate::schema::{
-    ErrorAnswer, LibraryPage, LibraryQuery, RecordedRun, RecordedTrack, RecordingDetail, SignatureQuery,
+    ErrorAnswer, LibraryPage, LibraryQuery, RecordedRun, RecordedTrack, RecordingDetail, SignatureQuery, Trouble,
 };
 use axum::Json;
 use axum::extract::{Request, State};
@@ -57,8 +58,33 @@ pub(crate) async fn recording(
             id: track.track,
         });
     }
-    let (entry, started_ms) = (facts.entry, facts.started_ms);
-    Ok(Json(RecordingDetail { entry, started_ms, tracks, chapters: facts.chapters, gaps: facts.gaps }))
+    let spans = office.store.troubles(id).await?;
+    let troubles = spans.into_iter().filter_map(|span| {
+        let (_, who, teacher) = facts.seats.iter().find(|(seat, ..)| *seat == span.seat)?;
+        Some(trouble(span, who, *teacher))
+    });
+    let (entry, started_ms, troubles) = (facts.entry, facts.started_ms, troubles.collect());
+    Ok(Json(RecordingDetail { entry, started_ms, tracks, chapters: facts.chapters, gaps: facts.gaps, troubles }))
+}
+
+/// Up to this share of loss, retransmission and redundancy bring nearly all of the sound.
+const SOUND_REPAIRED_PERMILLE: u16 = 100;
+
+fn trouble(span: Span, who: &str, teacher: bool) -> Trouble {
+    Trouble {
+        seat: span.seat,
+        who: who.to_owned(),
+        teacher,
+        kind: span.kind,
+        from_ms: span.from_ms,
+        to_ms: span.to_ms,
+        bad_ms: span.bad_ms,
+        sound_fine: span.kind != TroubleKind::Absent && span.loss_permille <= SOUND_REPAIRED_PERMILLE,
+        cause: span.cause,
+        down_kbps: span.down_kbps,
+        loss_permille: span.loss_permille,
+        round_trip_ms: span.round_trip_ms,
+    }
 }
 
 /// A plain name: what the recorder makes, and nothing that could walk out of a folder.

@@ -72,8 +72,8 @@ impl Lesson {
     /// The last bell.
     pub fn end(&mut self, now: Now, out: &mut Vec<Effect>) -> Ending {
         self.accrue(now);
-        if let Some((recording, since_ms)) = self.recording {
-            let at_ms = (now.ms - self.shift_ms - since_ms).max(0);
+        self.note_troubles(now, true, out);
+        if let Some((recording, at_ms)) = self.at_ms(now) {
             out.push(Effect::Mark { recording, at_ms, kind: ChapterKind::End, seat: None });
             out.push(Effect::Order(Command::Record { lesson: self.id(), recording: None }));
         }
@@ -139,8 +139,7 @@ impl Lesson {
         out.push(Effect::Tell(Audience::Lesson(self.members.clone()), message));
         if let Some(seat) = seat {
             self.hand(seat, false, now, out)?;
-            if let Some((recording, since_ms)) = self.recording {
-                let at_ms = (now.ms - self.shift_ms - since_ms).max(0);
+            if let Some((recording, at_ms)) = self.at_ms(now) {
                 out.push(Effect::Mark { recording, at_ms, kind: ChapterKind::Stage, seat: Some(seat) });
             }
         }

@@ -2,16 +2,18 @@
 //! says what must be ordered and told ([`Effect`]). It reads no clock, sends nothing, knows no SQL.
 //!
 //! Reading order: this file (what a lesson is), `acts` (bells and people's acts), `sessions` (joins and the media
-//! plane's facts), `health` (what the wall shows).
+//! plane's facts), `health` (what the wall shows), `trouble` (what the recording keeps of the network).
 
 mod acts;
 mod health;
 mod sessions;
 #[cfg(test)]
 mod tests;
+mod trouble;
 
 pub use acts::Ending;
 pub use sessions::{JoinError, PageKey, Seating};
+pub use trouble::Span;
 
 use crate::command::{
     Command, DecodeBudget, LessonId, LineFacts, RecordingId, SeatId, SessionId, SessionRole, Slot, Source, SourceKind,
@@ -90,6 +92,8 @@ pub enum Effect {
         /// Who came on stage.
         seat: Option<SeatId>,
     },
+    /// What the network did to a seat, for the player; the same span again as it grows.
+    Trouble(RecordingId, Span),
 }
 
 /// What the store knows of a lesson when its room is made.
@@ -150,6 +154,7 @@ struct Seat {
     line: LineFacts,
     /// Thumbnails its page shows.
     layout: Option<Vec<SeatId>>,
+    troubles: trouble::Troubles,
 }
 
 /// What the media plane said last of a slot.
@@ -199,11 +204,14 @@ pub struct Lesson {
     accrued_at_ms: i64,
     roster_dirty: bool,
     roster_sent_ms: i64,
+    looked_ms: i64,
     causes: BTreeMap<(health::Code, Option<SeatId>), i64>,
 }
 
 /// Rosters are sent at most twice a second.
 const ROSTER_EVERY_MS: i64 = 500;
+/// Lines are looked at as often as the media plane tells of them.
+const LOOK_EVERY_MS: i64 = 1_000;
 
 impl Lesson {
     /// Makes the room. The first effect is `Command::Open`.
@@ -221,6 +229,7 @@ impl Lesson {
                 quality: Quality::Unknown,
                 line: LineFacts::default(),
                 layout: None,
+                troubles: trouble::Troubles::default(),
             })
             .collect();
         let mut lesson = Self {
@@ -241,6 +250,7 @@ impl Lesson {
             accrued_at_ms: now.steady_ms,
             roster_dirty: true,
             roster_sent_ms: i64::MIN / 2,
+            looked_ms: i64::MIN / 2,
             causes: BTreeMap::new(),
         };
         lesson.muted = lesson.scene().muted_at_first();
@@ -351,11 +361,48 @@ impl Lesson {
     /// Does what time asks for: presence, and the roster if it changed.
     pub fn tick(&mut self, now: Now, out: &mut Vec<Effect>) {
         self.accrue(now);
+        if now.steady_ms - self.looked_ms >= LOOK_EVERY_MS {
+            self.looked_ms = now.steady_ms;
+            self.note_troubles(now, false, out);
+        }
         if self.roster_dirty && now.steady_ms - self.roster_sent_ms >= ROSTER_EVERY_MS {
             self.roster_dirty = false;
             self.roster_sent_ms = now.steady_ms;
             let message = ServerMessage::Roster { lesson: self.id(), seats: self.seat_views() };
             out.push(Effect::Tell(Audience::Lesson(self.members.clone()), message));
+        }
+    }
+
+    /// Lesson time, once it is recorded.
+    fn at_ms(&self, now: Now) -> Option<(RecordingId, i64)> {
+        self.recording.map(|(recording, since_ms)| (recording, (now.ms - self.shift_ms - since_ms).max(0)))
+    }
+
+    /// Goes on with the troubles stored before a restart.
+    pub fn recall(&mut self, spans: Vec<Span>) {
+        for span in spans {
+            if let Some(seat) = self.seat_mut(span.seat) {
+                seat.troubles.recall(span);
+            }
+        }
+    }
+
+    /// Looks at every seat's line, and tells what is news of it; all at the last bell.
+    fn note_troubles(&mut self, now: Now, all: bool, out: &mut Vec<Effect>) {
+        let Some((recording, at_ms)) = self.at_ms(now) else { return };
+        if self.state != LessonState::Live {
+            return;
+        }
+        let there: BTreeSet<SeatId> = self.sessions.values().filter(|s| s.connected).map(|s| s.seat).collect();
+        for seat in &mut self.seats {
+            let look = if there.contains(&seat.facts.id) {
+                trouble::Look::Present { line: seat.line, weak: seat.quality == Quality::Weak }
+            } else {
+                trouble::Look::Absent
+            };
+            seat.troubles.look(seat.facts.id, at_ms, &look);
+            let news = seat.troubles.take_news(at_ms, all);
+            out.extend(news.into_iter().map(|span| Effect::Trouble(recording, span)));
         }
     }
 

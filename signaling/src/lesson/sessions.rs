@@ -136,7 +136,7 @@ impl Lesson {
 
     /// Closes a session.
     pub fn leave(&mut self, session: SessionId, now: Now, out: &mut Vec<Effect>) {
-        if self.forget(session, now) {
+        if self.forget(session, LeaveCause::Asked, now) {
             out.push(Effect::Order(Command::Leave { session }));
         }
     }
@@ -147,8 +147,9 @@ impl Lesson {
         ids.into_iter().for_each(|id| self.leave(id, now, out));
     }
 
-    fn forget(&mut self, session: SessionId, now: Now) -> bool {
+    fn forget(&mut self, session: SessionId, cause: LeaveCause, now: Now) -> bool {
         self.accrue(now);
+        let at = self.at_ms(now);
         let Some(gone) = self.sessions.remove(&session) else { return false };
         let present = self.present(gone.seat);
         if let Some(seat) = self.seat_mut(gone.seat)
@@ -156,6 +157,9 @@ impl Lesson {
         {
             if seat.since_ms.take().is_some() {
                 seat.quality = Quality::Lost;
+                if let Some((_, at_ms)) = at {
+                    seat.troubles.note_left(cause, at_ms);
+                }
             }
             seat.line = LineFacts::default();
             seat.live.clear();
@@ -244,14 +248,14 @@ impl Lesson {
 
     /// The media plane closed it.
     pub fn left(&mut self, session: SessionId, cause: LeaveCause, now: Now) {
-        if self.forget(session, now) {
+        if self.forget(session, cause, now) {
             tracing::info!(%session, ?cause, "a session is gone");
         }
     }
 
     /// Its offer was refused, or nobody waits for the answer.
     pub fn refused(&mut self, session: SessionId, now: Now) {
-        self.forget(session, now);
+        self.forget(session, LeaveCause::Asked, now);
     }
 
     /// True while the session waits for its first answer.

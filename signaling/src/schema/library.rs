@@ -2,7 +2,7 @@
 
 use super::{PersonRef, SchoolRef};
 use crate::command::{LessonId, RecordingId, SeatId, SourceKind};
-use crate::model::{ChapterKind, RecordingState, SchoolId};
+use crate::model::{AbsenceCause, ChapterKind, RecordingState, SchoolId, TroubleKind};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
@@ -81,6 +81,38 @@ values! {
         chapters: Vec<Chapter>,
         /// Holes.
         gaps: Vec<GapRow>,
+        /// What the network did to each room, as it began.
+        troubles: Vec<Trouble>,
+    }
+    /// A stretch in which a room's line did less than it should.
+    Trouble {
+        /// Whose.
+        seat: SeatId,
+        /// `teacher` or the room's name.
+        who: String,
+        /// The teacher's.
+        teacher: bool,
+        /// What.
+        kind: TroubleKind,
+        /// Lesson time.
+        from_ms: i64,
+        /// Lesson time.
+        to_ms: i64,
+        /// How much of it: short pauses between two of a kind are in it.
+        bad_ms: i64,
+        /// True: no more was lost than repair of the sound makes good.
+        sound_fine: bool,
+        /// Why nobody was there.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        cause: Option<AbsenceCause>,
+        /// The least that the way down was believed to take.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        down_kbps: Option<u32>,
+        /// The most that was lost in a second, in thousandths.
+        loss_permille: u16,
+        /// The longest round trip.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        round_trip_ms: Option<u32>,
     }
     /// A recorded track.
     RecordedTrack {

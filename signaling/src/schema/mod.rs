@@ -34,7 +34,7 @@ pub use lessons::{
 };
 pub use library::{
     Chapter, Facet, Facets, GapRow, LibraryEntry, LibraryItem, LibraryPage, LibraryQuery, RecordedRun, RecordedTrack,
-    RecordingDetail, SignatureQuery,
+    RecordingDetail, SignatureQuery, Trouble,
 };
 pub use market::*;
 

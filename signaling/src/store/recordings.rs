@@ -4,7 +4,8 @@
 use super::Store;
 use crate::command::{LessonId, PartRow, RecordingId, SeatId, Source, TrackRow};
 use crate::error::Result;
-use crate::model::{ChapterKind, RecordingState, source_kind, source_word};
+use crate::lesson::Span;
+use crate::model::{AbsenceCause, ChapterKind, RecordingState, TroubleKind, source_kind, source_word};
 use sqlx::FromRow;
 
 /// A recording that is not settled yet.
@@ -48,6 +49,36 @@ impl From<Part> for PartRow {
             blake3: p.blake3,
             index: p.fragments,
             recovered: p.recovered != 0,
+        }
+    }
+}
+
+#[derive(FromRow)]
+struct Trouble {
+    seat: SeatId,
+    kind: TroubleKind,
+    from_ms: i64,
+    to_ms: i64,
+    bad_ms: i64,
+    cause: Option<AbsenceCause>,
+    down_kbps: Option<i64>,
+    loss_permille: i64,
+    round_trip_ms: Option<i64>,
+}
+
+impl From<Trouble> for Span {
+    fn from(t: Trouble) -> Self {
+        // What was written from u16 and u32 fits them again.
+        Self {
+            seat: t.seat,
+            kind: t.kind,
+            from_ms: t.from_ms,
+            to_ms: t.to_ms,
+            bad_ms: t.bad_ms,
+            cause: t.cause,
+            down_kbps: t.down_kbps.and_then(|n| n.try_into().ok()),
+            loss_permille: t.loss_permille.try_into().unwrap_or_default(),
+            round_trip_ms: t.round_trip_ms.and_then(|n| n.try_into().ok()),
         }
     }
 }
@@ -133,6 +164,28 @@ impl Store {
                    ON CONFLICT (recording, at_ms, kind) DO UPDATE SET seat = excluded.seat";
         sqlx::query(sql).bind(recording).bind(at_ms).bind(kind).bind(seat).execute(&self.pool).await?;
         Ok(())
+    }
+
+    /// What the network did to a seat; again as it grows.
+    pub async fn keep_trouble(&self, recording: RecordingId, s: &Span) -> Result<()> {
+        let sql = "INSERT INTO trouble (recording, seat, kind, from_ms, to_ms, bad_ms, cause, down_kbps, loss_permille,
+                     round_trip_ms) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)
+                   ON CONFLICT (recording, seat, kind, from_ms) DO UPDATE SET to_ms = excluded.to_ms,
+                     bad_ms = excluded.bad_ms, cause = excluded.cause, down_kbps = excluded.down_kbps,
+                     loss_permille = excluded.loss_permille, round_trip_ms = excluded.round_trip_ms";
+        let query = sqlx::query(sql).bind(recording).bind(s.seat).bind(s.kind).bind(s.from_ms).bind(s.to_ms);
+        let query = query.bind(s.bad_ms).bind(s.cause).bind(s.down_kbps.map(i64::from));
+        let query = query.bind(i64::from(s.loss_permille)).bind(s.round_trip_ms.map(i64::from));
+        query.execute(&self.pool).await?;
+        Ok(())
+    }
+
+    /// What the network did to the seats of a recorded lesson, as it began.
+    pub async fn troubles(&self, recording: RecordingId) -> Result<Vec<Span>> {
+        let sql = "SELECT seat, kind, from_ms, to_ms, bad_ms, cause, down_kbps, loss_permille, round_trip_ms
+                   FROM trouble WHERE recording = $1 ORDER BY from_ms, seat, kind";
+        let rows: Vec<Trouble> = sqlx::query_as(sql).bind(recording).fetch_all(&self.pool).await?;
+        Ok(rows.into_iter().map(Into::into).collect())
     }
 
     /// A recording is settled, and with it its lesson. Gives the lesson if that is news.

@@ -4,7 +4,7 @@ use crate::district::{Asker, BELL, District, END, MINUTE};
 use axum::body::Body;
 use axum::http::{Method, StatusCode};
 use serde_json::json;
-use tongke_signaling::command::{Event, PartRow, RecordingId, Source, SourceKind, TrackRow};
+use tongke_signaling::command::{Event, LineFacts, PartRow, RecordingId, Source, SourceKind, TrackRow};
 
 fn part(recording: RecordingId, number: u32) -> PartRow {
     PartRow {
@@ -137,4 +137,78 @@ async fn a_lesson_of_which_nothing_could_be_kept_is_settled_as_lost() {
     d.state("archived").await;
     let root = d.sign_in("root").await;
     assert_eq!(root.get("/api/library").await.body["items"][0]["state"], "lost");
+}
+
+/// The lesson goes on for so long, with a room's line like this.
+async fn passes(d: &District, seconds: i64, line: Option<(tongke_signaling::command::SessionId, LineFacts)>) {
+    for _ in 0..seconds {
+        if let Some((session, facts)) = line {
+            d.plane.tell(Event::Line { session, facts }).await;
+        }
+        d.clock.advance(1_000);
+        d.settle().await;
+    }
+}
+
+#[tokio::test]
+async fn what_the_network_did_is_kept_with_the_recording_and_not_doubled_by_a_restart() {
+    let d = District::new().await;
+    d.at(BELL - MINUTE, "open").await;
+    d.admitted().await;
+    d.display(0).offer("v=0").await;
+    d.connected(1).await;
+    let session = d.plane.until("the room joins", |told| {
+        told.iter().rev().find_map(|c| match c {
+            tongke_signaling::command::Command::Join { session, offer, .. } if offer == "v=0" => Some(*session),
+            _ => None,
+        })
+    });
+    let session = session.await;
+    d.at(BELL, "live").await;
+    let good = LineFacts { estimate_down: Some(2_000_000), ..LineFacts::default() };
+    let weak = LineFacts { loss_down: 0.08, estimate_down: Some(280_000), ..LineFacts::default() };
+    passes(&d, 5, Some((session, good))).await;
+    passes(&d, 8, Some((session, weak))).await;
+    passes(&d, 12, Some((session, good))).await;
+    let recording = d.signaling.lesson(d.facts.lesson).await.unwrap().recording.unwrap();
+    // A kill may cost the last ten seconds; what is tested is what was written before.
+    let who = d.sign_in("wang").await;
+    let written = tokio::time::timeout(std::time::Duration::from_secs(10), async {
+        loop {
+            let body = who.get(&format!("/api/library/{recording}")).await.body;
+            let mut weak = body["troubles"].as_array().unwrap().iter().filter(|t| t["kind"] == "weak");
+            if weak.any(|t| t["bad_ms"].as_i64() >= Some(6_000)) {
+                return;
+            }
+        }
+    });
+    written.await.expect("the weak stretch is written");
+    let d = d.restart().await;
+    d.state("live").await;
+    passes(&d, 14, None).await;
+    d.at(END, "closed").await;
+    d.plane.tell(Event::Recorded { recording, duration_ms: END - BELL, kept: true }).await;
+    d.state("archived").await;
+
+    let who = d.sign_in("wang").await;
+    let detail = who.get(&format!("/api/library/{recording}")).await.body;
+    // The test's clock jumps to the last bell, so only the first minute says something.
+    let of = |kind: &str, who: &str| -> Vec<serde_json::Value> {
+        let all = detail["troubles"].as_array().unwrap().iter();
+        all.filter(|t| t["kind"] == kind && t["who"] == who && t["from_ms"].as_i64() < Some(60_000)).cloned().collect()
+    };
+    let weak = of("weak", "Room 0");
+    assert_eq!(weak.len(), 1, "{detail}");
+    assert_eq!((&weak[0]["loss_permille"], &weak[0]["down_kbps"]), (&json!(80), &json!(280)));
+    assert_eq!(weak[0]["sound_fine"], true);
+    let bad_ms = weak[0]["bad_ms"].as_i64().unwrap();
+    assert!((6_000..=10_000).contains(&bad_ms), "{bad_ms}");
+    // Nobody came to room 1, before the restart and after it; room 0 did not come back.
+    let absent = of("absent", "Room 1");
+    assert_eq!(absent.len(), 1, "{detail}");
+    assert_eq!((&absent[0]["cause"], &absent[0]["sound_fine"]), (&json!("not_come"), &json!(false)));
+    assert_eq!(of("absent", "Room 0").len(), 1);
+    // Who may not see the recording does not see this either.
+    let other = d.anon().get(&format!("/api/library/{recording}")).await;
+    assert_eq!(other.status, StatusCode::UNAUTHORIZED);
 }

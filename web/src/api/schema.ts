@@ -1193,6 +1193,11 @@ export interface paths {
 export type webhooks = Record<string, never>;
 export interface components {
     schemas: {
+        /**
+         * @description Why nobody was in a seat.
+         * @enum {string}
+         */
+        AbsenceCause: "not_come" | "line_lost" | "left";
         /** @description Accepts a proposal: it becomes a pairing with entries. */
         AcceptProposal: {
             /** @description The need. */
@@ -3025,6 +3030,8 @@ export interface components {
             started_ms: number;
             /** @description What was recorded. */
             tracks: components["schemas"]["RecordedTrack"][];
+            /** @description What the network did to each room, as it began. */
+            troubles: components["schemas"]["Trouble"][];
         };
         /** Format: uuid */
         RecordingId: string;
@@ -3523,6 +3530,55 @@ export interface components {
          * @enum {string}
          */
         TokenRole: "whip" | "whep" | "both";
+        /** @description A stretch in which a room's line did less than it should. */
+        Trouble: {
+            /**
+             * Format: int64
+             * @description How much of it: short pauses between two of a kind are in it.
+             */
+            bad_ms: number;
+            cause?: components["schemas"]["AbsenceCause"] | null;
+            /**
+             * Format: int32
+             * @description The least that the way down was believed to take.
+             */
+            down_kbps?: number | null;
+            /**
+             * Format: int64
+             * @description Lesson time.
+             */
+            from_ms: number;
+            /** @description What. */
+            kind: components["schemas"]["TroubleKind"];
+            /**
+             * Format: int32
+             * @description The most that was lost in a second, in thousandths.
+             */
+            loss_permille: number;
+            /**
+             * Format: int32
+             * @description The longest round trip.
+             */
+            round_trip_ms?: number | null;
+            /** @description Whose. */
+            seat: components["schemas"]["SeatId"];
+            /** @description True: no more was lost than repair of the sound makes good. */
+            sound_fine: boolean;
+            /** @description The teacher's. */
+            teacher: boolean;
+            /**
+             * Format: int64
+             * @description Lesson time.
+             */
+            to_ms: number;
+            /** @description `teacher` or the room's name. */
+            who: string;
+        };
+        /**
+         * @description What a room's line did to it, by weight.
+         * @enum {string}
+         */
+        TroubleKind: "reduced" | "weak" | "held" | "absent";
         /** @enum {string} */
         VideoCodec: "h264" | "vp9";
         /** @description Today's wall. */

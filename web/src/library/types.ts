@@ -51,9 +51,26 @@ export interface Gap {
   to_ms: number;
 }
 
+/** A stretch in which a room's line did less than it should. */
+export interface Trouble {
+  seat: string;
+  who: string;
+  teacher: boolean;
+  kind: 'reduced' | 'weak' | 'held' | 'absent';
+  from_ms: number;
+  to_ms: number;
+  bad_ms: number;
+  sound_fine: boolean;
+  cause?: 'not_come' | 'line_lost' | 'left';
+  down_kbps?: number;
+  loss_permille: number;
+  round_trip_ms?: number;
+}
+
 export interface Recording extends Entry {
   started_ms: number;
   tracks: Track[];
   chapters: Chapter[];
   gaps: Gap[];
+  troubles: Trouble[];
 }
