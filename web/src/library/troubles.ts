@@ -26,8 +26,20 @@ export function lanesOf(troubles: Trouble[]): Lane[] {
   return sorted;
 }
 
+const ABSENT: Record<NonNullable<Trouble['cause']>, Key> = {
+  not_come: 'trouble.absent.not_come',
+  line_lost: 'trouble.absent.line_lost',
+  left: 'trouble.absent.left',
+};
+/** While the sound was fine, and while it was not. */
+const PRESENT: Record<Exclude<Trouble['kind'], 'absent'>, [Key, Key]> = {
+  reduced: ['trouble.reduced', 'trouble.reduced.sound'],
+  weak: ['trouble.weak', 'trouble.weak.sound'],
+  held: ['trouble.held', 'trouble.held.sound'],
+};
+
 /** What happened, in a word. */
 export function wordOf(trouble: Trouble): Key {
-  if (trouble.kind === 'absent') return `trouble.absent.${trouble.cause ?? 'left'}`;
-  return trouble.sound_fine ? `trouble.${trouble.kind}` : `trouble.${trouble.kind}.sound`;
+  if (trouble.kind === 'absent') return ABSENT[trouble.cause ?? 'left'];
+  return PRESENT[trouble.kind][trouble.sound_fine ? 0 : 1];
 }
