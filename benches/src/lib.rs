@@ -111,8 +111,9 @@ impl Stage {
 
     fn join(&mut self, number: u16, seat: SeatId, role: SessionRole, offer: String) -> String {
         let session = session(number);
+        let decode = DecodeBudget::default();
         let join =
-            Command::Join { lesson: LESSON, session, seat, role, line: None, decode: DecodeBudget::default(), offer };
+            Command::Join { lesson: LESSON, session, seat, role, line: None, decode, remembered_bps: None, offer };
         self.sfu.handle_command(self.now, join, &mut self.out);
         let answer = self.out.events.iter().find_map(|e| match e {
             Event::Answered { answer, .. } => Some(answer.clone()),

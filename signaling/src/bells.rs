@@ -202,12 +202,15 @@ impl Office {
         let ended = self.act(|floor, now, out| {
             let lesson = floor.lesson_mut(id)?;
             let ending = lesson.end(now, out);
-            let attendance = lesson.attendance();
+            let kept = (lesson.attendance(), lesson.lines());
             floor.remove(id);
-            Some((ending, attendance))
+            Some((ending, kept))
         });
         let (result, evidence) = match ended {
-            Some((ending, attendance)) => {
+            Some((ending, (attendance, lines))) => {
+                if let Err(error) = self.store.keep_lines(&lines, self.now().ms).await {
+                    tracing::warn!(%error, lesson = %id, "what the lines took is not remembered");
+                }
                 if let Err(error) = self.store.keep_attendance(&attendance).await {
                     tracing::error!(%error, lesson = %id, "presence could not be stored at the last bell");
                 }

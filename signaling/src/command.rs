@@ -178,6 +178,8 @@ pub enum Command {
         line: Option<LineId>,
         /// What it decodes of what it receives.
         decode: DecodeBudget,
+        /// What its line took last time, bit/s: where the estimate begins.
+        remembered_bps: Option<u32>,
         /// SDP.
         offer: String,
     },

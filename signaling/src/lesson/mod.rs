@@ -139,6 +139,8 @@ pub struct SeatFacts {
     pub codecs: Option<Vec<VideoCodec>>,
     /// What its display said it decodes at a time; counts for sessions that join from then on.
     pub decode: DecodeBudget,
+    /// What its line took in its last lesson, bit/s.
+    pub line_bps: Option<u32>,
 }
 
 /// A seat of the running lesson.
@@ -152,6 +154,8 @@ struct Seat {
     was_present: bool,
     quality: Quality,
     line: LineFacts,
+    /// What its line takes as a rule, bit/s.
+    takes: Option<f64>,
     /// Thumbnails its page shows.
     layout: Option<Vec<SeatId>>,
     troubles: trouble::Troubles,
@@ -228,6 +232,7 @@ impl Lesson {
                 was_present: false,
                 quality: Quality::Unknown,
                 line: LineFacts::default(),
+                takes: None,
                 layout: None,
                 troubles: trouble::Troubles::default(),
             })
@@ -356,6 +361,15 @@ impl Lesson {
     /// Presence of all seats, for the store.
     pub fn attendance(&self) -> Vec<(SeatId, Presence)> {
         self.seats.iter().map(|s| (s.facts.id, s.presence)).collect()
+    }
+
+    /// What the rooms' lines took in this lesson, bit/s.
+    pub fn lines(&self) -> Vec<(RoomId, u32)> {
+        let took = |s: &Seat| match s.facts.holder {
+            Holder::Room(room) => Some((room, s.takes? as u32)),
+            Holder::Person(_) => None,
+        };
+        self.seats.iter().filter_map(took).collect()
     }
 
     /// Does what time asks for: presence, and the roster if it changed.

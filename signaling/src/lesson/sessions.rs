@@ -59,6 +59,8 @@ const SESSIONS_MAX: usize = 1_000;
 
 /// A line that loses more than this share is weak: audio still comes through, video suffers.
 const WEAK_LOSS: f32 = 0.05;
+/// What a line takes as a rule is judged over so many seconds.
+const TAKES_SECONDS: f64 = 30.0;
 /// A round trip above this makes talking hard.
 const WEAK_ROUND_TRIP_MS: u32 = 400;
 
@@ -107,13 +109,16 @@ impl Lesson {
             etag: String::new(),
         };
         self.sessions.insert(session, joining);
-        let decode = match seating {
-            Seating::Holder(_) => self.seat(seat).map_or_else(DecodeBudget::default, |s| s.facts.decode),
-            Seating::Whip { .. } | Seating::Whep(_) => DecodeBudget::default(),
+        let holder = match seating {
+            Seating::Holder(_) => self.seat(seat),
+            Seating::Whip { .. } | Seating::Whep(_) => None,
         };
+        let decode = holder.map_or_else(DecodeBudget::default, |s| s.facts.decode);
+        let remembered_bps = holder.and_then(|s| s.takes.map(|bps| bps as u32).or(s.facts.line_bps));
         let school = self.seat(seat).and_then(|s| s.facts.school.as_ref());
         let line = school.map(|s| LineId(s.id.0));
-        out.push(Effect::Order(Command::Join { lesson: self.id(), session, seat, role, line, decode, offer }));
+        let lesson = self.id();
+        out.push(Effect::Order(Command::Join { lesson, session, seat, role, line, decode, remembered_bps, offer }));
         Ok(session)
     }
 
@@ -341,6 +346,9 @@ impl Lesson {
         let quality = if weak { Quality::Weak } else { Quality::Good };
         let Some(found) = self.seat_mut(seat) else { return };
         found.line = facts;
+        if let Some(bps) = facts.estimate_down.map(f64::from) {
+            found.takes = Some(found.takes.map_or(bps, |takes| takes + (bps - takes) / TAKES_SECONDS));
+        }
         let holder = found.facts.holder;
         self.note_quality(seat, quality);
         let message = ServerMessage::Quality {

@@ -28,6 +28,7 @@ fn lesson(out: &mut Vec<Effect>) -> (Lesson, Vec<SeatId>, Vec<Holder>) {
             presence: Presence::default(),
             codecs: None,
             decode: DecodeBudget::default(),
+            line_bps: None,
         })
         .collect();
     let ids = seats.iter().map(|s| s.id).collect();

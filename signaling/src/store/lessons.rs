@@ -44,6 +44,8 @@ struct SeatRow {
     attendance_ms: i64,
     sound_ms: i64,
     capabilities: Option<String>,
+    line_bps: Option<i64>,
+    line_at_ms: Option<i64>,
 }
 
 /// A lesson as the scheduler needs it.
@@ -77,9 +79,9 @@ const LESSON_COUNT: &str = "SELECT count(*) FROM lesson l JOIN room r ON r.id = 
 const SEATS: &str = "SELECT t.id, t.person, p.name AS person_name, t.room, r.name AS room_name, r.kind, r.class,
         s.id AS school, s.name AS school_name, t.attendance_ms, t.sound_ms,
         (SELECT d.capabilities FROM display d WHERE d.room = t.room AND d.state = 'paired' AND d.capabilities IS NOT NULL
-         ORDER BY d.last_seen_ms DESC LIMIT 1) AS capabilities
+         ORDER BY d.last_seen_ms DESC LIMIT 1) AS capabilities, n.down_bps AS line_bps, n.at_ms AS line_at_ms
     FROM seat t LEFT JOIN person p ON p.id = t.person LEFT JOIN room r ON r.id = t.room
-        LEFT JOIN school s ON s.id = coalesce(r.school, p.school)
+        LEFT JOIN school s ON s.id = coalesce(r.school, p.school) LEFT JOIN room_line n ON n.room = t.room
     WHERE t.lesson = $1 ORDER BY t.position";
 
 /// Lessons that are or may become present in this span.
@@ -133,6 +135,14 @@ fn clashes_of(pairing: &Pairing, rows: Vec<ClashRow>) -> Vec<Clash> {
         }
     }
     clashes
+}
+
+/// What is known of a line is forgotten after this: schools change theirs.
+const REMEMBERED_MS: i64 = 60 * 24 * 3_600_000;
+
+/// What a line took (bit/s, when), if that is still worth something at `now_ms`.
+fn remembered((bps, at_ms): (i64, i64), now_ms: i64) -> Option<u32> {
+    u32::try_from(bps).ok().filter(|_| now_ms.saturating_sub(at_ms) <= REMEMBERED_MS)
 }
 
 /// Codecs of stored capabilities that this product knows.
@@ -299,6 +309,7 @@ impl Store {
                 kind: s.kind.unwrap_or(RoomKind::Master),
                 presence: Presence { attendance_ms: s.attendance_ms, sound_ms: s.sound_ms },
                 decode: capabilities.as_ref().map_or_else(DecodeBudget::default, decode_of),
+                line_bps: s.line_bps.zip(s.line_at_ms).and_then(|line| remembered(line, lesson.starts_ms)),
                 codecs: capabilities.map(|c| codecs_of(&c)).filter(|c| !c.is_empty()),
             })
         });
@@ -392,6 +403,17 @@ impl Store {
         for (seat, Presence { attendance_ms, sound_ms }) in seats {
             let sql = "UPDATE seat SET attendance_ms = $2, sound_ms = $3 WHERE id = $1 AND attendance_ms < $2";
             sqlx::query(sql).bind(seat).bind(attendance_ms).bind(sound_ms).execute(&mut *tx).await?;
+        }
+        Ok(tx.commit().await?)
+    }
+
+    /// Remembers what rooms' lines took.
+    pub async fn keep_lines(&self, lines: &[(RoomId, u32)], now_ms: i64) -> Result<()> {
+        let mut tx = self.write().await?;
+        for (room, bps) in lines {
+            let sql = "INSERT INTO room_line (room, down_bps, at_ms) VALUES ($1, $2, $3)
+                       ON CONFLICT (room) DO UPDATE SET down_bps = excluded.down_bps, at_ms = excluded.at_ms";
+            sqlx::query(sql).bind(room).bind(i64::from(*bps)).bind(now_ms).execute(&mut *tx).await?;
         }
         Ok(tx.commit().await?)
     }

@@ -1,8 +1,8 @@
 //! Sessions: who may sit where, who replaces whom, what refusals become.
 
-use crate::district::{BELL, District};
+use crate::district::{BELL, District, END, MINUTE};
 use axum::http::StatusCode;
-use tongke_signaling::command::{Command, DecodeBudget, SessionId, SessionRole};
+use tongke_signaling::command::{Command, DecodeBudget, Event, LineFacts, SessionId, SessionRole};
 use tongke_signaling::model::TokenRole;
 
 async fn live() -> District {
@@ -59,6 +59,51 @@ async fn what_a_display_decodes_travels_with_its_join_and_nobody_elses() {
         })
         .collect();
     assert_eq!(budgets, [DecodeBudget { decoders: Some(2), pixels: Some(3_000_000) }, DecodeBudget::default()]);
+}
+
+fn remembered(commands: &[Command]) -> Vec<Option<u32>> {
+    let join = |c: &Command| match c {
+        Command::Join { remembered_bps, .. } => Some(*remembered_bps),
+        _ => None,
+    };
+    commands.iter().filter_map(join).collect()
+}
+
+#[tokio::test]
+async fn what_a_rooms_line_took_is_remembered_for_its_next_lesson_and_for_two_months() {
+    const DAY: i64 = 24 * 60 * MINUTE;
+    let d = live().await;
+    let root = d.sign_in("root").await;
+    let starts = [END + 20 * MINUTE, END + 61 * DAY];
+    let mut lessons = Vec::new();
+    for starts_ms in starts {
+        let new = serde_json::json!({"pairing": d.facts.pairing, "starts_ms": starts_ms, "ends_ms": starts_ms + 10 * MINUTE});
+        let made = root.post("/api/lessons", new).await;
+        assert_eq!(made.status, StatusCode::CREATED);
+        lessons.push(made.body["id"].as_str().unwrap().to_owned());
+    }
+    d.display(0).offer("v=0").await;
+    let (session, _) = joins(&d.plane.told())[0];
+    let facts = LineFacts { estimate_down: Some(300_000), ..LineFacts::default() };
+    d.plane.tell(Event::Line { session, facts }).await;
+    d.settle().await;
+    d.display(0).offer("v=0").await;
+    assert_eq!(remembered(&d.plane.told()), [None, Some(300_000)], "and at once for who comes again");
+    d.at(END, "closed").await;
+    let mut at_ms = END;
+    for (starts_ms, lesson) in starts.into_iter().zip(&lessons) {
+        d.plane.forget();
+        d.clock.advance(starts_ms - at_ms);
+        at_ms = starts_ms;
+        let path = format!("/api/lessons/{lesson}/sessions");
+        d.plane.until("the room is open", |c| c.iter().any(|c| matches!(c, Command::Open { .. })).then_some(())).await;
+        for i in [0, 1] {
+            let joined = d.display(i).offer_to(&path, "v=0").await;
+            assert_eq!(joined.status, StatusCode::CREATED, "{}", joined.text);
+        }
+        let known = if starts_ms == starts[0] { Some(300_000) } else { None };
+        assert_eq!(remembered(&d.plane.told()), [known, None], "of this room only");
+    }
 }
 
 #[tokio::test]

@@ -60,27 +60,29 @@ impl Plane {
 
     async fn obey(&self, command: Command) {
         match command {
-            Command::Join { session, offer, role, lesson, seat, line: _, decode: _ } => match offer.as_str() {
-                "v=0 malformed" => self.refuse(session, Refusal::Malformed("no".into())).await,
-                "v=0 unfit" => self.refuse(session, Refusal::Unfit { line: Some(3), why: "no".into() }).await,
-                "v=0 full" => self.refuse(session, Refusal::Full).await,
-                "v=0 silence" => {}
-                _ => {
-                    let answer = Event::Answered {
-                        session,
-                        answer: "v=0 answer".into(),
-                        etag: "\"1\"".into(),
-                        video: true,
-                        slots: slots(role),
-                    };
-                    self.tell(answer).await;
-                    self.tell(Event::Connected { session }).await;
-                    if role == SessionRole::Teacher && !self.voiceless.load(Ordering::Relaxed) {
-                        let source = Source { seat, kind: SourceKind::Microphone };
-                        self.tell(Event::SourceLive { lesson, source, live: true }).await;
+            Command::Join { session, offer, role, lesson, seat, line: _, decode: _, remembered_bps: _ } => {
+                match offer.as_str() {
+                    "v=0 malformed" => self.refuse(session, Refusal::Malformed("no".into())).await,
+                    "v=0 unfit" => self.refuse(session, Refusal::Unfit { line: Some(3), why: "no".into() }).await,
+                    "v=0 full" => self.refuse(session, Refusal::Full).await,
+                    "v=0 silence" => {}
+                    _ => {
+                        let answer = Event::Answered {
+                            session,
+                            answer: "v=0 answer".into(),
+                            etag: "\"1\"".into(),
+                            video: true,
+                            slots: slots(role),
+                        };
+                        self.tell(answer).await;
+                        self.tell(Event::Connected { session }).await;
+                        if role == SessionRole::Teacher && !self.voiceless.load(Ordering::Relaxed) {
+                            let source = Source { seat, kind: SourceKind::Microphone };
+                            self.tell(Event::SourceLive { lesson, source, live: true }).await;
+                        }
                     }
                 }
-            },
+            }
             Command::Restart { session, .. } => {
                 self.tell(Event::Restarted { session, fragment: "a=ice".into(), etag: "\"2\"".into() }).await;
             }

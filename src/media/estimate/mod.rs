@@ -31,6 +31,9 @@ pub const MOST: f64 = 50_000_000.0;
 /// What a line is believed to take before anything is known, bit/s.
 pub const START: f64 = 1_000_000.0;
 
+/// What was remembered of a line is believed up to this: more than a lesson needs says nothing.
+const MOST_REMEMBERED: f64 = 20_000_000.0;
+
 /// A queue builds: down to this share of what got through.
 const BACK_OFF: f64 = 0.85;
 /// After a queue was emptied the line is known: up to this share of what it took.
@@ -75,6 +78,8 @@ pub struct Fate {
 #[derive(Debug)]
 pub struct Estimate {
     rate: f64,
+    /// It is remembered as a thin line.
+    was_thin: bool,
     trend: Trend,
     queue: Queue,
     busy: Busy,
@@ -97,8 +102,10 @@ pub struct Estimate {
 impl Estimate {
     /// For a line that took `start` bit/s last time, or [`START`].
     pub fn new(start: Option<f64>) -> Self {
+        let start = start.filter(|bits| bits.is_finite()).map(|bits| (BACK_OFF * bits).clamp(LEAST, MOST_REMEMBERED));
         Self {
-            rate: start.unwrap_or(START).clamp(LEAST, MOST),
+            rate: start.unwrap_or(START),
+            was_thin: start.is_some_and(|bits| bits < START),
             trend: Trend::default(),
             queue: Queue::default(),
             busy: Busy::default(),
@@ -133,12 +140,15 @@ impl Estimate {
 
     /// True where the line has shown a limit not long ago, so that bursts should be smoothed.
     pub fn is_tight(&self, now: Duration) -> bool {
-        self.lowered.is_some_and(|at| now.saturating_sub(at) < TIGHT)
+        match self.lowered {
+            Some(at) => now.saturating_sub(at) < TIGHT,
+            None => self.was_thin && self.rate < START,
+        }
     }
 
     /// True while nothing bad has been seen of the line.
     pub fn is_new(&self) -> bool {
-        self.lowered.is_none()
+        self.lowered.is_none() && !self.was_thin
     }
 
     /// The share of packets lost lately.

@@ -156,6 +156,11 @@ impl Peer {
         (self.estimate.is_fed() || waited < UNTOLD).then(|| (self.estimate.line(), self.estimate.is_new()))
     }
 
+    /// Its line took this last time, bit/s.
+    pub fn remember_line(&mut self, bps: u32) {
+        self.estimate = Estimate::new(Some(f64::from(bps)));
+    }
+
     /// True for a client that tells of every packet when it came; others are judged by their reports.
     fn has_transport_cc(&self) -> bool {
         self.slots.iter().any(|s| s.transport_cc.is_some())

@@ -28,8 +28,9 @@ pub(super) fn handle(sfu: &mut Sfu, now: Instant, command: Command, out: &mut Ou
             with_room(sfu, lesson, |room, peers| room.record_to(recording, now, peers, out));
         }
         Command::Close { lesson } => close(sfu, lesson, now, out),
-        Command::Join { lesson, session, seat, role, line, decode, offer } => {
-            if let Err(refusal) = join(sfu, now, lesson, (session, seat, role), (line, decode, &offer), out) {
+        Command::Join { lesson, session, seat, role, line, decode, remembered_bps, offer } => {
+            let known = Known { line, decode, remembered_bps };
+            if let Err(refusal) = join(sfu, now, lesson, (session, seat, role), (known, &offer), out) {
                 out.events.push(Event::Refused { session, refusal });
             }
         }
@@ -75,12 +76,19 @@ fn close(sfu: &mut Sfu, lesson: LessonId, now: Instant, out: &mut Outbox) {
     sfu.rooms.remove(key);
 }
 
+/// What is known of a receiver before it says anything.
+struct Known {
+    line: Option<LineId>,
+    decode: DecodeBudget,
+    remembered_bps: Option<u32>,
+}
+
 fn join(
     sfu: &mut Sfu,
     now: Instant,
     lesson: LessonId,
     who: (SessionId, SeatId, SessionRole),
-    (line, decode, offer): (Option<LineId>, DecodeBudget, &str),
+    (known, offer): (Known, &str),
     out: &mut Outbox,
 ) -> Result<(), Refusal> {
     let room_key = *sfu.lessons.get(&lesson).ok_or(Refusal::Unknown)?;
@@ -110,8 +118,11 @@ fn join(
     }
     let mut peer = joined.peer;
     peer.room = room_key;
-    peer.line = line;
-    peer.decode = decode;
+    peer.line = known.line;
+    peer.decode = known.decode;
+    if let Some(bps) = known.remembered_bps {
+        peer.remember_line(bps);
+    }
     let etag = peer.credentials.etag();
     let ufrag = peer.credentials.ufrag.clone();
     let key = sfu.peers.insert(peer);

@@ -352,6 +352,7 @@ fn a_full_core_refuses_newcomers_and_lets_those_come_back_who_were_there() {
             role: SessionRole::Whep,
             line: None,
             decode: DecodeBudget::default(),
+            remembered_bps: None,
             offer,
         });
         w.events.iter().find_map(|e| match e {

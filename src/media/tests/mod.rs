@@ -5,5 +5,6 @@ mod decoding;
 mod lines;
 mod numbers;
 mod rebinding;
+mod remembered;
 mod reports;
 mod world;

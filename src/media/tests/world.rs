@@ -55,6 +55,8 @@ pub(super) struct World {
     pub(super) narrow: BTreeMap<u16, Narrow>,
     /// Clients behind the line of another.
     pub(super) behind: BTreeMap<u16, u16>,
+    /// What the lines of clients took last time, bit/s.
+    pub(super) remembered: BTreeMap<u16, u32>,
     /// Loss on the way to a client, 0 to 1.
     pub(super) lossy: BTreeMap<u16, f64>,
     /// Clients that tell by reports what arrives, and their REMB, bit/s.
@@ -135,6 +137,7 @@ impl World {
             narrow: BTreeMap::new(),
             behind: BTreeMap::new(),
             lossy: BTreeMap::new(),
+            remembered: BTreeMap::new(),
             reporting: BTreeMap::new(),
             decode: BTreeMap::new(),
             recorded: 0,
@@ -171,7 +174,8 @@ impl World {
         self.sessions.insert(port, session);
         let line = self.behind.get(&port).map(|line| LineId(Uuid::from_u128(u128::from(*line))));
         let decode = self.decode.get(&port).copied().unwrap_or_default();
-        self.command(Command::Join { lesson: LESSON, session, seat, role, line, decode, offer });
+        let remembered_bps = self.remembered.get(&port).copied();
+        self.command(Command::Join { lesson: LESSON, session, seat, role, line, decode, remembered_bps, offer });
         let answer = self.events.iter().rev().find_map(|e| match e {
             Event::Answered { session: s, answer, .. } if *s == session => Some(answer.clone()),
             _ => None,
