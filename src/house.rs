@@ -29,6 +29,7 @@ use crate::media::SfuConfig;
 use crate::media::dtls::Identity;
 use crate::media::sdp::Candidates;
 use crate::net::http::Listener;
+use crate::net::lines::LineFigures;
 use crate::net::tls::write_private;
 use crate::net::worker::Worker;
 use crate::net::{clock, http, metrics, tls, worker};
@@ -139,7 +140,8 @@ impl House {
         let listener = tokio::net::TcpListener::from_std(self.listener).map_err(io("listener"))?;
         let http = http::serve(Listener { listener, app, tls: self.tls, media: media.clone() });
         let signaling = self.signaling.clone();
-        let events = self.events;
+        let lines = LineFigures::default();
+        let events = if self.metrics.is_some() { lines.clone().watch(self.events) } else { self.events };
         let pump = async move { signaling.run(events).await };
         let ice = async move {
             match self.tcp_port.map(tokio::net::TcpListener::from_std) {
@@ -151,7 +153,7 @@ impl House {
         let figures = async move {
             match self.metrics.map(tokio::net::TcpListener::from_std) {
                 // It ends only when the process does.
-                Some(Ok(listener)) => drop(metrics::serve(listener, figures).await),
+                Some(Ok(listener)) => drop(metrics::serve(listener, figures, lines).await),
                 _ => std::future::pending().await,
             }
         };

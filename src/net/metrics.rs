@@ -21,6 +21,8 @@ use prometheus_client::metrics::gauge::ConstGauge;
 use prometheus_client::registry::Registry;
 use tokio::net::TcpListener;
 
+use super::lines::LineFigures;
+
 /// The media type of OpenMetrics 1.0.
 const OPEN_METRICS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
 
@@ -92,13 +94,14 @@ impl Collector for Workers {
 }
 
 /// Answers `GET /metrics` for ever.
-pub async fn serve(listener: TcpListener, workers: Vec<Arc<WorkerFigures>>) -> io::Result<()> {
-    axum::serve(listener, router(workers)).await
+pub async fn serve(listener: TcpListener, workers: Vec<Arc<WorkerFigures>>, lines: LineFigures) -> io::Result<()> {
+    axum::serve(listener, router(workers, &lines)).await
 }
 
-fn router(workers: Vec<Arc<WorkerFigures>>) -> Router {
+fn router(workers: Vec<Arc<WorkerFigures>>, lines: &LineFigures) -> Router {
     let mut registry = Registry::default();
     registry.register_collector(Box::new(Workers(workers)));
+    lines.register(&mut registry);
     Router::new().route("/metrics", get(answer)).with_state(Arc::new(registry))
 }
 

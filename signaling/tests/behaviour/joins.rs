@@ -77,7 +77,8 @@ async fn what_a_rooms_line_took_is_remembered_for_its_next_lesson_and_for_two_mo
     let starts = [END + 20 * MINUTE, END + 61 * DAY];
     let mut lessons = Vec::new();
     for starts_ms in starts {
-        let new = serde_json::json!({"pairing": d.facts.pairing, "starts_ms": starts_ms, "ends_ms": starts_ms + 10 * MINUTE});
+        let new =
+            serde_json::json!({"pairing": d.facts.pairing, "starts_ms": starts_ms, "ends_ms": starts_ms + 10 * MINUTE});
         let made = root.post("/api/lessons", new).await;
         assert_eq!(made.status, StatusCode::CREATED);
         lessons.push(made.body["id"].as_str().unwrap().to_owned());
