@@ -23,7 +23,8 @@ fn on_300_kbits_all_is_heard_and_the_slides_are_seen() {
         assert_eq!(lesson.most, [None, Some(48_000)], "the voice fits and is left alone");
         // The clip rests until the line is known and the clip is seen to be leaner.
         for least_clip in [0, 95] {
-            (lesson.got(2), lesson.queue(2));
+            lesson.got(2);
+            lesson.queue(2);
             lesson.teach(20_000);
             let (got, queue) = (lesson.got(2), lesson.queue(2));
             println!("seed {seed}: {got:?}, queue {queue:?}");
@@ -44,7 +45,8 @@ fn on_100_kbits_the_voice_is_heard() {
         let mut lesson = music(seed, &[(2, Some(1e5)), (3, None)]);
         lesson.teach(10_000);
         assert_eq!(lesson.most[0], Some(32_000));
-        (lesson.got(2), lesson.queue(2));
+        lesson.got(2);
+        lesson.queue(2);
         lesson.teach(20_000);
         let (got, queue) = (lesson.got(2), lesson.queue(2));
         println!("seed {seed}: {got:?}, queue {queue:?}");
@@ -61,7 +63,8 @@ fn a_weak_room_costs_the_others_little_of_their_sound() {
         lesson.w.narrow(3, 3e5);
         lesson.w.lossy.insert(3, 0.2);
         lesson.teach(10_000);
-        (lesson.got(2), lesson.got(3));
+        lesson.got(2);
+        lesson.got(3);
         let mut leaner = 0;
         for _ in 0..30 {
             lesson.teach(1_000);

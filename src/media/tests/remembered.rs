@@ -42,7 +42,8 @@ fn a_line_that_became_thin_is_known_soon() {
     for seed in 1..=3 {
         let mut lesson = comes(seed, Some(3e5), 5_000_000);
         lesson.teach(5_000);
-        (lesson.got(2), lesson.queue(2));
+        lesson.got(2);
+        lesson.queue(2);
         lesson.teach(5_000);
         let (got, queue) = (lesson.got(2), lesson.queue(2));
         println!("seed {seed}: {got:?}, queue {queue:?}");
