@@ -55,7 +55,7 @@ function install() {
   }
 
   /** Notes every presented frame of an element from now on; asked again for a place, it goes on with what is there. */
-  function watch(selector) {
+  function watch(selector, isOwn = false) {
     const seen = watches.get(selector) ?? [];
     watches.set(selector, seen);
     const each = (video) => (now, frame) => {
@@ -63,7 +63,8 @@ function install() {
       const read = counter(selector);
       if (seen.length < 20000) {
         seen.push({
-          at_ms: performance.timeOrigin + (frame.expectedDisplayTime ?? now),
+          // Of a source of this page counts when it was captured: its preview may be late on a busy machine.
+          at_ms: performance.timeOrigin + ((isOwn ? frame.captureTime : undefined) ?? frame.expectedDisplayTime ?? now),
           media_s: frame.mediaTime,
           clip: read?.clip,
           count: read?.count,
@@ -264,7 +265,7 @@ function keepOwn() {
     Object.assign(video.style, { position: 'fixed', right: '0', bottom: '0', width: '2px', height: '2px', pointerEvents: 'none' });
     video.dataset.own = name;
     document.body.append(video);
-    window.__look.watch(`video[data-own="${name}"]`);
+    window.__look.watch(`video[data-own="${name}"]`, true);
   };
   const { getUserMedia, getDisplayMedia } = MediaDevices.prototype;
   MediaDevices.prototype.getUserMedia = async function (wanted) {
