@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use arrayvec::ArrayVec;
 use slab::Slab;
-use tongke_signaling::command::{DecodeBudget, Event, LineId, Slot, SourceKind};
+use tongke_signaling::command::{DecodeBudget, Event, LineId, SessionRole, Slot, SourceKind};
 
 use super::estimate;
 use super::ladder::{self, Line, MAX_WISHES, Pick, Place, Rank, Step, Wish};
@@ -187,7 +187,9 @@ impl Room {
                     Some(if is_kept || slots.any(is_large) { best } else { 0 })
                 }
                 SourceKind::Microphone | SourceKind::ComputerSound => {
-                    let lines = || track.viewers.iter().filter_map(|(peer, _)| peers.get(*peer)?.known_line());
+                    // Only seats of the lesson have a say: whoever else watches could lie at everybody's cost.
+                    let seated = |peer: PeerKey| peers.get(peer).filter(|p| p.role != SessionRole::Whep);
+                    let lines = || track.viewers.iter().filter_map(|(peer, _)| seated(*peer)?.known_line());
                     let thinnest = lines().map(|l| l.0).fold(f64::INFINITY, f64::min);
                     let full = lines().filter(|l| l.1).map(|l| l.0).fold(f64::INFINITY, f64::min);
                     let (session, source) = (owner.session, track.source.kind);
