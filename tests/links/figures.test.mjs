@@ -18,6 +18,7 @@ const points = (count, of = () => ({})) => Array.from({ length: count }, (_, i) 
     restarts,
     slots: {
       teacher_video: { bytes: 50_000, frames, freezes: 0, height: frames > 0 ? height : undefined },
+      screen: { bytes: 5_000, frames: 5, freezes: 0 },
       teacher_audio: { bytes: 2_500, samples: 24_000, concealed },
     },
   };
