@@ -28,7 +28,7 @@ test('a calm lesson', () => {
   const all = points(20);
   assert.equal(fpsShare(all), 1);
   assert.equal(concealedShare(all), 0);
-  assert.equal(received_bps(all), 840_000);
+  assert.equal(received_bps(all), 920_000);
   assert.equal(reconnects(all), 0);
   assert.equal(changesOfSize(all), 0);
   assert.equal(first_s(all, 0), 0.5);
