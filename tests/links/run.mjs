@@ -28,9 +28,11 @@ if (options.table) {
   rewrite();
   process.exit(0);
 }
+// What is before is shorter, too, where less is played than a minute.
+const [warm_s, calm_s] = Number(options.seconds) < 60 ? [3, 6] : [5, 10];
 const length = options.quick
   ? { seeds: 1, seconds: 12, warm_s: 0, calm_s: 3 }
-  : { seeds: Number(options.seeds), seconds: Number(options.seconds), warm_s: 5, calm_s: 10 };
+  : { seeds: Number(options.seeds), seconds: Number(options.seconds), warm_s, calm_s };
 if (!(length.seeds >= 1 && length.seconds >= 10)) {
   console.error('at least one seed and ten seconds');
   process.exit(2);
