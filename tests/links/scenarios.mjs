@@ -301,6 +301,8 @@ export const SHORT = [
   },
   {
     ...school,
+    // Both begin at once, each as if it were alone: who was held then waits for its turn to rise.
+    least_s: 24,
     goals: [
       concealed(5, last(8)),
       fps(30, last(8)),
