@@ -20,6 +20,8 @@ pub const MAX_WISHES: usize = 40;
 const HOLD: Duration = Duration::from_secs(3);
 /// Less flows when there was no room for so long: one look is not believed.
 const DOUBT: Duration = Duration::from_millis(200);
+/// Something new is let through for so long where there is no room for it.
+const GLANCE: Duration = Duration::from_secs(1);
 /// What flows may take this much of the line before less flows, so that a line at its limit does not flutter.
 pub const KEEP: f64 = 1.1;
 /// And what is new must leave something free.
@@ -194,8 +196,11 @@ impl Place {
     }
 
     /// `least`: at least this must go, even when the line is a little tight. `most`: there is surely room for this.
-    fn step(&mut self, least: Pick, most: Pick, at_once: bool, now: Instant) {
-        if self.fresh || (at_once && most > self.pick) {
+    fn step(&mut self, least: Pick, most: Pick, cheapest: Pick, at_once: bool, now: Instant) {
+        if self.fresh && most == Pick::Held {
+            // Where there is no room for it, one picture of it at least: the last one shows somebody else.
+            *self = Self { pick: cheapest, falling: Some(now + GLANCE), ..Self::default() };
+        } else if self.fresh || (at_once && most > self.pick) {
             *self = Self { pick: most, ..Self::default() };
         } else if self.pick > least {
             self.rising = None;
@@ -231,7 +236,7 @@ pub fn climb(line: Line, wishes: &[Wish], places: &mut [Place], now: Instant) {
     let least = share(line.budget * KEEP, wishes, line.is_new);
     let most = share(line.budget * RISE, wishes, line.is_new);
     for (((place, wish), least), most) in places.iter_mut().zip(wishes).zip(least).zip(most) {
-        place.step(least, most, wish.at_once, now);
+        place.step(least, most, wish.pick(wish.steps.first().map(|_| 0)), wish.at_once, now);
     }
 }
 
@@ -361,6 +366,14 @@ mod tests {
         places[2].renew();
         climb(Line { budget: 5_000.0, is_new: false }, &wishes, &mut places, t0);
         assert_eq!(places.map(|p| p.pick), [Pick::Held, Pick::Held, Pick::Best, Pick::Held, Pick::Held]);
+        places[2].renew();
+        let thin = Line { budget: 150.0, is_new: false };
+        climb(thin, &wishes, &mut places, t0);
+        assert_eq!(places[2].pick, Pick::Layer(0), "who comes on stage is seen once");
+        climb(thin, &wishes, &mut places, t0 + Duration::from_millis(900));
+        assert_eq!(places[2].pick, Pick::Layer(0));
+        climb(thin, &wishes, &mut places, t0 + Duration::from_millis(1_250));
+        assert_eq!(places[2].pick, Pick::Held, "and stays as a still");
         wishes.iter_mut().for_each(|w| w.at_once = true);
         climb(Line { budget: 5_000.0, is_new: false }, &wishes, &mut places, t0);
         assert_eq!(places.map(|p| p.pick), [Pick::Best; 5]);
