@@ -26,8 +26,8 @@ async function callOnStage(school, seats, index) {
     // A Firefox camera has no counter: its stage picture is seen by its motion below.
     school.displays[index].kind === 'firefox'
       ? null
-      : display.evaluate(([place, wanted]) => __look.whenClip(place, wanted, 10_000), [PLACES.stage, clip]),
-    display.evaluate(([place, hz]) => __look.whenTone(place, hz, 10_000), [PLACES.stageSound, tone_hz]),
+      : display.evaluate(([place, wanted]) => __look.whenClip(place, wanted, 20_000), [PLACES.stage, clip]),
+    display.evaluate(([place, hz]) => __look.whenTone(place, hz, 20_000), [PLACES.stageSound, tone_hz]),
   ]));
   await school.teacher.page.click(`[data-seat="${seats[index]}"] [data-act="call"]`);
   const clicked_ms = await school.teacher.evaluate(() => __look.clicks.at(-1));
