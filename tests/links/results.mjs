@@ -65,7 +65,7 @@ function table(results) {
     '',
     'A teacher’s console and displays in Chromium and the release build, each display behind a relay with a seeded model',
     'of its line (`models.mjs`). Measured at the display twice a second with `getStats`; gaps by the frame counters in the',
-    'picture. Everything runs on one machine, so its own load is in the figures: `clean` and the idle time tell how much; a',
+    'picture. Everything runs on one machine, so its own load is in the figures: the idle time tells how much; a',
     'verdict of runs that left no processor time says so. The teacher’s camera gives 15 frames a second at 960 × 540, so',
     'limits of frames are shares of that. HTTP and ICE-TCP are not shaped.',
     '',
