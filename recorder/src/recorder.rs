@@ -19,7 +19,7 @@ use crate::live::{LiveBoard, LiveTrack};
 use crate::order::{Batch, Order, RecordingKey};
 use crate::sync::Syncer;
 
-/// Orders that wait at most: at 500 turns a second of a media loop, eight seconds of a disk that hangs.
+/// Orders that wait at most: at 25 to 500 batches a second of a media loop, eight seconds and more of a disk that hangs.
 const QUEUE_ORDERS: usize = 4096;
 /// Bytes of packets that wait at most: five seconds of 100 Mbit/s.
 const QUEUE_BYTES: usize = 64 << 20;

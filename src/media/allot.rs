@@ -125,25 +125,49 @@ impl Sharers {
     }
 }
 
-/// Receivers by the line they share: of one school, behind one address. Everybody else has a line of their own.
-pub fn allot_all(
+/// Looks at the receivers of the rooms that are due, by the line they share: of one school, behind one address. Everybody
+/// else has a line of their own; who shares one is weighed with all that do, whatever room they are in.
+pub fn allot_due(
     sharing: &mut Vec<(Sharing, PeerKey)>,
-    rooms: &Slab<Room>,
+    rooms: &mut Slab<Room>,
+    is_due: impl Fn(usize) -> bool,
     now: Instant,
     peers: &mut Slab<Peer>,
     out: &mut Outbox,
 ) {
     sharing.clear();
-    sharing.extend(peers.iter().filter(|(_, p)| p.is_connected()).map(|(key, peer)| {
-        let shared = peer.line.zip(peer.path.map(|p| p.remote.ip()));
-        (shared.map_or(Sharing::Alone(key), |(line, ip)| Sharing::Line(line, ip)), key)
-    }));
+    let mut has_lines = false;
+    for (_, room) in rooms.iter_mut().filter(|(key, _)| is_due(*key)) {
+        room.weigh(now);
+        let connected =
+            room.peers.iter().filter_map(|key| Some((*key, peers.get(*key)?))).filter(|p| p.1.is_connected());
+        for (key, peer) in connected {
+            let shares = Sharing::of(key, peer);
+            has_lines |= matches!(shares, Sharing::Line(..));
+            sharing.push((shares, key));
+        }
+    }
+    if has_lines {
+        add_neighbours(sharing, peers);
+    }
     sharing.sort_unstable();
+    sharing.dedup();
     for group in sharing.chunk_by(|a, b| a.0 == b.0) {
         let keys: ArrayVec<PeerKey, MAX_SHARING> = group.iter().map(|(_, key)| *key).take(MAX_SHARING).collect();
         allot(&keys, rooms, now, peers, out);
         for (_, key) in group.iter().skip(MAX_SHARING) {
             allot(&[*key], rooms, now, peers, out);
+        }
+    }
+}
+
+/// Adds all receivers on the lines that are there.
+fn add_neighbours(sharing: &mut Vec<(Sharing, PeerKey)>, peers: &Slab<Peer>) {
+    let due = sharing.len();
+    for (key, peer) in peers.iter().filter(|(_, p)| p.is_connected() && p.line.is_some()) {
+        let shares = Sharing::of(key, peer);
+        if matches!(shares, Sharing::Line(..)) && sharing.iter().take(due).any(|s| s.0 == shares) {
+            sharing.push((shares, key));
         }
     }
 }
@@ -158,6 +182,13 @@ pub enum Sharing {
     Alone(PeerKey),
     /// A school's line, behind one address.
     Line(LineId, IpAddr),
+}
+
+impl Sharing {
+    fn of(key: PeerKey, peer: &Peer) -> Self {
+        let shared = peer.line.zip(peer.path.map(|p| p.remote.ip()));
+        shared.map_or(Self::Alone(key), |(line, ip)| Self::Line(line, ip))
+    }
 }
 
 impl Room {

@@ -14,7 +14,7 @@ use tracing::{error, warn};
 
 use super::busy::{Busy, thread_cpu};
 use super::clock;
-use super::gather::Gather;
+use super::gather::{Gather, Hoard};
 use super::metrics::WorkerFigures;
 use super::tcp::{Adopted, Connections, TcpEvent};
 use super::udp::{Buffers, Udp};
@@ -28,7 +28,7 @@ const ADOPTIONS: usize = 64;
 /// UDP batches handled before commands and timers are looked at again.
 const BATCHES_A_TURN: usize = 8;
 
-/// Takes a turn's packets for the recorder and leaves an empty batch in its place. Must not block.
+/// Takes packets for the recorder and leaves an empty batch in its place. Must not block.
 pub type RecordSink = Box<dyn FnMut(&mut RecordBatch) + Send>;
 
 /// The ends by which others reach a worker. Dropping all of them ends it.
@@ -69,6 +69,7 @@ pub fn spawn(
                 tcp,
                 out: Outbox::new(),
                 gather: Gather::default(),
+                hoard: Hoard::default(),
                 busy: Busy::default(),
                 events,
                 record,
@@ -91,6 +92,7 @@ struct Driver {
     tcp: Connections,
     out: Outbox,
     gather: Gather,
+    hoard: Hoard,
     busy: Busy,
     events: mpsc::Sender<Event>,
     record: RecordSink,
@@ -106,7 +108,8 @@ impl Driver {
         mut tcp_events: mpsc::Receiver<TcpEvent>,
     ) -> io::Result<()> {
         loop {
-            let due = [self.gather.due(), self.sfu.next_timeout(), self.tcp.due()];
+            let due = [self.gather.due(), self.hoard.due(), self.sfu.next_timeout(), self.tcp.due()];
+            let mut was_ordered = false;
             let timeout = due.into_iter().flatten().min();
             let sleep = async {
                 match timeout {
@@ -117,7 +120,11 @@ impl Driver {
             tokio::select! {
                 biased;
                 command = commands.recv() => {
-                    let Some(command) = command else { return Ok(()) };
+                    let Some(command) = command else {
+                        self.hand_over(clock::now(), true);
+                        return Ok(());
+                    };
+                    was_ordered = true;
                     let now = clock::now();
                     self.sfu.handle_command(now, command, &mut self.out);
                     while let Ok(more) = commands.try_recv() {
@@ -140,6 +147,8 @@ impl Driver {
                 self.sfu.handle_timeout(now, &mut self.out);
             }
             self.flush(now);
+            // An order may end a recording.
+            self.hand_over(now, was_ordered);
             self.tcp.sweep(now, |path| self.sfu.owns(path));
             if self.busy.is_due(now) {
                 let full = self.busy.note(now, thread_cpu());
@@ -186,9 +195,6 @@ impl Driver {
             }
             self.out.clear_lanes();
         }
-        if !self.out.record.is_empty() {
-            (self.record)(&mut self.out.record);
-        }
         for event in self.out.events.drain(..) {
             if self.events.try_send(event).is_err() {
                 self.figures.events_lost.fetch_add(1, Ordering::Relaxed);
@@ -196,6 +202,14 @@ impl Driver {
         }
         self.turns += 1;
         self.tell_figures();
+    }
+
+    /// Gives the recorder what waits for it, if it is enough.
+    fn hand_over(&mut self, now: Instant, last: bool) {
+        let batch = &mut self.out.record;
+        if self.hoard.is_ripe(now, batch.is_empty(), batch.bytes.len(), last) {
+            (self.record)(batch);
+        }
     }
 
     fn tell_figures(&self) {

@@ -63,7 +63,7 @@ impl Peer {
             return false;
         }
         let Some(place) = self.slots.get_mut(slot) else { return false };
-        let before = place.shown.map(|s| s.track);
+        let before = place.shown.map(|s| (s.track, s.generation));
         let kept = packet.kept;
         let Some((numbers, shown)) = place.route(packet.from, kept, packet.codec, packet.captured) else {
             return false;
@@ -73,7 +73,8 @@ impl Peer {
         } else {
             self.send_first(slot, &First { numbers, shown, kept, older: packet.older }, packet.sent, out);
         }
-        before != Some(shown.track)
+        self.reports_due |= before != Some((shown.track, shown.generation));
+        before.map(|(track, _)| track) != Some(shown.track)
     }
 
     /// Seals a packet that is sent for the first time.

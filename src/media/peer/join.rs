@@ -94,6 +94,7 @@ impl Peer {
             pictures: 0.0,
             sound: 0.0,
             last_heard: now,
+            reports_due: false,
             counters: Counters::default(),
             dtls: Dtls::new(server.identity.clone(), offer.fingerprint.clone()),
             opener: None,

@@ -121,6 +121,8 @@ pub struct Peer {
     pub pictures: f64,
     /// What all sound takes that flows to it, bit/s.
     pub sound: f64,
+    /// A slot should report before its second is over.
+    pub reports_due: bool,
     /// Figures of the present second.
     pub counters: Counters,
     dtls: Dtls,
@@ -147,6 +149,11 @@ impl Peer {
     /// True once media may flow.
     pub fn is_connected(&self) -> bool {
         self.sealer.is_some()
+    }
+
+    /// True while something may be due at any turn: a handshake, what is missing of what it sends, what waits to be sent.
+    pub fn is_restless(&self) -> bool {
+        !self.is_connected() || !self.streams.is_empty() || self.pacer.holds() || self.rebound.is_some()
     }
 
     /// What its line takes, bit/s, and whether nothing bad is known of the line yet; `None` where the
