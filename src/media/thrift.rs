@@ -6,8 +6,8 @@ use std::time::{Duration, Instant};
 
 use tongke_signaling::command::SourceKind;
 
-/// The computer's sound is made leaner on lines thinner than this: whole it would leave nothing for slides. bit/s.
-const THIN: f64 = 500_000.0;
+/// The computer's sound is made leaner on lines thinner than these: whole it would leave nothing for slides. bit/s.
+const THIN: [f64; 2] = [500_000.0, 200_000.0];
 /// A voice on lines thinner than these.
 const THIN_FOR_VOICE: [f64; 2] = [165_000.0, 110_000.0];
 /// And when they have been so for so long.
@@ -20,13 +20,14 @@ const WIDE_FOR: Duration = Duration::from_secs(10);
 const AGAIN: Duration = Duration::from_secs(10);
 /// What a publisher is asked for at most, by how thin lines are. bit/s, without headers.
 const VOICE: [u32; 2] = [48_000, 32_000];
-const COMPUTER: [u32; 1] = [48_000];
+const COMPUTER: [u32; 2] = [64_000, 48_000];
 
 /// How thin the line of `bits` bit/s is for sound of this kind: 0 takes it whole.
 fn thinness(kind: SourceKind, bits: f64) -> u8 {
+    let below = |limits: &[f64]| limits.iter().filter(|limit| bits < **limit).count() as u8;
     match kind {
-        SourceKind::Microphone => THIN_FOR_VOICE.iter().filter(|limit| bits < **limit).count() as u8,
-        SourceKind::ComputerSound => u8::from(bits < THIN),
+        SourceKind::Microphone => below(&THIN_FOR_VOICE),
+        SourceKind::ComputerSound => below(&THIN),
         SourceKind::Camera | SourceKind::Screen | SourceKind::ScreenSlow => 0,
     }
 }
@@ -116,7 +117,7 @@ mod tests {
     #[test]
     fn the_computer_gives_up_more_than_a_voice() {
         let at = |bits| (thinness(SourceKind::ComputerSound, bits), thinness(SourceKind::Microphone, bits));
-        assert_eq!([600e3, 300e3, 150e3, 100e3].map(at), [(0, 0), (1, 0), (1, 1), (1, 2)]);
-        assert_eq!(most(SourceKind::ComputerSound, 1), Some(48_000));
+        assert_eq!([600e3, 300e3, 150e3, 100e3].map(at), [(0, 0), (1, 0), (2, 1), (2, 2)]);
+        assert_eq!([1, 2].map(|step| most(SourceKind::ComputerSound, step)), [Some(64_000), Some(48_000)]);
     }
 }
