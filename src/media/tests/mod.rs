@@ -7,4 +7,5 @@ mod numbers;
 mod rebinding;
 mod remembered;
 mod reports;
+mod whole;
 mod world;
