@@ -31,6 +31,11 @@ impl Ticks {
         let seconds = (since.as_secs() as u32).wrapping_mul(1_000_000 / TICK_US);
         Self(seconds.wrapping_add(since.subsec_micros() / TICK_US))
     }
+
+    /// The same in µs, as [`Fate`] tells it.
+    pub fn micros(self) -> i64 {
+        i64::from(self.0) * i64::from(TICK_US)
+    }
 }
 
 /// One packet on its way.
@@ -68,6 +73,8 @@ pub struct Delivery {
 pub struct Departures {
     next: u16,
     places: Vec<Departure>,
+    /// The newest that is known to have arrived.
+    told: Option<u16>,
     /// The newest probe: its first number, how many, and what it is called.
     probe: Option<(u16, u16, u8)>,
 }
@@ -97,6 +104,14 @@ impl Departures {
         self.places.get(usize::from(newest) % REMEMBERED).is_some_and(|p| p.number == newest && p.size > 0)
     }
 
+    /// When the oldest packet was sent that feedback does not reach to yet; of clients that send none, `None`.
+    pub fn oldest_untold(&self) -> Option<Ticks> {
+        let untold = self.next.wrapping_sub(self.told?.wrapping_add(1)).min(REMEMBERED as u16);
+        let number = self.next.wrapping_sub(untold);
+        let place = self.places.get(usize::from(number) % REMEMBERED)?;
+        (untold > 0 && place.number == number).then_some(place.sent)
+    }
+
     /// The packet of this number is sent once more as it was. That it then arrives says nothing of how long the way is, and
     /// the packet that was asked for again was lost all the same.
     pub fn repeat(&mut self, number: u16) {
@@ -119,6 +134,9 @@ impl Departures {
         for (ahead, arrival) in feedback.arrivals.iter().enumerate() {
             let number = feedback.base.wrapping_add(ahead as u16);
             let Some(place) = self.places.get_mut(usize::from(number) % REMEMBERED) else { continue };
+            if place.number == number && arrival.is_some() && self.told.is_none_or(|told| is_after(number, told)) {
+                self.told = Some(number);
+            }
             if place.number != number || place.size == 0 {
                 continue;
             }
@@ -127,7 +145,7 @@ impl Departures {
                 continue;
             }
             let arrival = arrival.filter(|_| !is_repeated);
-            let sent = i64::from(place.sent.0) * i64::from(TICK_US);
+            let sent = place.sent.micros();
             let of_probe =
                 |(first, count, probe): (u16, u16, u8)| (number.wrapping_sub(first) < count).then_some(probe);
             let probe = self.probe.and_then(of_probe);
@@ -145,6 +163,11 @@ impl Departures {
         }
         delivery
     }
+}
+
+/// Numbers wrap.
+fn is_after(number: u16, other: u16) -> bool {
+    number.wrapping_sub(other) < 1 << 15
 }
 
 /// Writes the extension after a fixed header whose X bit is set.
@@ -212,6 +235,25 @@ mod tests {
         assert!(fates.is_empty());
         departures.repeat(7);
         assert_eq!(tell(&mut departures, &mut fates, 2, Some(5)).arrived, 1);
+    }
+
+    #[test]
+    fn the_oldest_of_which_nothing_was_told_is_the_one_after_the_newest_that_came() {
+        let (mut departures, mut fates) = (Departures { next: 65_534, ..Departures::default() }, Vec::new());
+        (0..5).for_each(|at| {
+            departures.note(100, Ticks(at));
+        });
+        assert_eq!(departures.oldest_untold(), None, "such a client may never tell");
+        departures.acknowledge(&Feedback { base: 65_534, arrivals: vec![Some(0), None, Some(0), None] }, &mut fates);
+        assert_eq!(departures.oldest_untold(), Some(Ticks(3)));
+        departures.acknowledge(&Feedback { base: 65_535, arrivals: vec![Some(0)] }, &mut fates);
+        assert_eq!(departures.oldest_untold(), Some(Ticks(3)), "out of order");
+        departures.acknowledge(&Feedback { base: 1, arrivals: vec![Some(0), Some(0)] }, &mut fates);
+        assert_eq!(departures.oldest_untold(), None, "nothing is on its way");
+        (0..3_000).for_each(|at| {
+            departures.note(100, Ticks(at));
+        });
+        assert_eq!(departures.oldest_untold(), Some(Ticks(3_000 - 2_048)), "the oldest that is remembered");
     }
 
     #[test]

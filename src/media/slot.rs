@@ -186,6 +186,11 @@ impl SendSlot {
         matches!(self.slot, Screen | StageVideo | TeacherVideo | Thumbnail(_) | Video)
     }
 
+    /// True where slides are shown, of which each picture counts.
+    pub fn is_slides(&self) -> bool {
+        self.slot == Slot::Screen
+    }
+
     /// The highest layer it may show of a track that serves it; `None`: it takes nothing from there now.
     pub fn most(&self, is_twin: bool, twin_lives: bool) -> Option<u8> {
         if self.clogged {

@@ -7,6 +7,7 @@
 
 mod busy;
 mod loss;
+mod overdue;
 mod probe;
 mod queue;
 mod reports;
@@ -17,6 +18,7 @@ use std::time::Duration;
 
 use busy::Busy;
 use loss::Loss;
+use overdue::Overdue;
 pub use probe::Probe;
 use probe::Prober;
 use queue::Queue;
@@ -88,6 +90,7 @@ pub struct Estimate {
     loss: Loss,
     prober: Prober,
     reports: Reports,
+    overdue: Overdue,
     through: VecDeque<(i64, u32)>,
     through_bytes: u64,
     /// Where the line's limit was when it was met, and how sure that is, bit/s.
@@ -113,6 +116,7 @@ impl Estimate {
             loss: Loss::default(),
             prober: Prober::default(),
             reports: Reports::default(),
+            overdue: Overdue::default(),
             through: VecDeque::new(),
             through_bytes: 0,
             limit: None,
@@ -171,6 +175,12 @@ impl Estimate {
         self.fed.is_some_and(|at| now.saturating_sub(at) > DARK + self.round_trip)
     }
 
+    /// True while feedback is later than it usually is; to be looked at often. `at`: now, and `oldest`: when the oldest packet
+    /// was sent that feedback does not reach to yet, both in the time of [`Fate::sent`].
+    pub fn look_overdue(&mut self, now: Duration, at: i64, oldest: Option<i64>) -> bool {
+        self.overdue.look(now, at, oldest, self.draining.is_some())
+    }
+
     /// Takes a round trip.
     pub fn note_round_trip(&mut self, round_trip: Duration) {
         self.round_trip = round_trip.clamp(Duration::from_millis(5), Duration::from_secs(2));
@@ -180,6 +190,7 @@ impl Estimate {
     pub fn feed(&mut self, now: Duration, fates: &[Fate]) {
         let since = self.fed.map_or(Duration::ZERO, |at| now.saturating_sub(at)).min(Duration::from_secs(1));
         self.fed = Some(now);
+        self.overdue.feed(now);
         for fate in fates {
             if let Some(arrived) = fate.arrived {
                 self.trend.note(fate.sent, arrived);
@@ -321,7 +332,7 @@ impl Estimate {
 
     /// A probe that should be sent now, where more than the rate is wanted. `awaited`: feedback is due on something sent.
     pub fn probe(&mut self, now: Duration, wanted: f64, awaited: bool) -> Option<Probe> {
-        let quiet = self.trend.usage() == Usage::Normal && !(awaited && self.is_dark(now));
+        let quiet = self.trend.usage() == Usage::Normal && !(awaited && self.is_dark(now)) && !self.overdue.is_late();
         let calm = self.lowered.is_none_or(|at| now.saturating_sub(at) > Duration::from_secs(4));
         (quiet && self.fed.is_some() && calm).then(|| self.prober.next(now, self.rate, wanted))?
     }

@@ -38,7 +38,7 @@ impl What {
         }
     }
 
-    fn of(payload: &[u8]) -> Option<Self> {
+    pub(super) fn of(payload: &[u8]) -> Option<Self> {
         Some(match payload.get(1..3)? {
             [0, 0] => Self::Sound,
             [4, 0] => Self::Clip,
@@ -66,7 +66,7 @@ impl Got {
 
 pub(super) struct Lesson {
     pub(super) w: World,
-    ms: u64,
+    pub(super) ms: u64,
     slow: bool,
     /// The voice, and what the computer plays, bit/s; 0: nothing.
     pub(super) voice: u32,
@@ -74,6 +74,8 @@ pub(super) struct Lesson {
     /// What the page was told of both.
     pub(super) most: [Option<u32>; 2],
     keys: BTreeMap<What, bool>,
+    /// Key frames that were asked for.
+    pub(super) asked: usize,
 }
 
 impl Lesson {
@@ -81,7 +83,8 @@ impl Lesson {
     pub(super) fn new(seed: u64, displays: &[(u16, Option<f64>)]) -> Self {
         let mut w = World::new(seed, Profile::AeadAes128Gcm);
         w.join(TEACHER_SEAT, SessionRole::Teacher, TEACHER);
-        let mut lesson = Self { w, ms: 0, slow: false, voice: 32_000, clip: 0, most: [None; 2], keys: BTreeMap::new() };
+        let mut lesson =
+            Self { w, ms: 0, slow: false, voice: 32_000, clip: 0, most: [None; 2], keys: BTreeMap::new(), asked: 0 };
         lesson.teach(500);
         for (port, rate) in displays {
             if let Some(rate) = rate {
@@ -114,6 +117,7 @@ impl Lesson {
             let [a, b] = what.mark();
             let head = if key && piece == 0 { 0x67 } else { 0x61 };
             let mut payload = vec![head, a, b];
+            payload.extend_from_slice(&(self.ms as u32).to_be_bytes());
             payload.resize((bytes / pieces).max(20), 7);
             let time = (self.ms * if is_sound { 48 } else { 90 }) as u32;
             self.w.client(TEACHER_SEAT).send_layer(line, time, piece + 1 == pieces, &payload);
@@ -167,6 +171,7 @@ impl Lesson {
             let ClientEvent::KeyFrameWanted { line, layer } = event else { continue };
             let what = [What::Sound, What::Camera(layer), What::Slides, What::Slow][line];
             self.keys.insert(what, true);
+            self.asked += 1;
         }
     }
 

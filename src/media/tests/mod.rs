@@ -2,7 +2,9 @@
 
 mod behaviour;
 mod decoding;
+mod late;
 mod lines;
+mod music;
 mod numbers;
 mod rebinding;
 mod remembered;

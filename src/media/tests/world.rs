@@ -53,6 +53,10 @@ pub(super) struct World {
     pub(super) loss: f64,
     /// Lines to clients that are narrow.
     pub(super) narrow: BTreeMap<u16, Narrow>,
+    /// Lines from clients that are.
+    pub(super) narrow_up: BTreeMap<u16, Narrow>,
+    /// Until when what clients send is held up on the way, to come all at once.
+    pub(super) held_up: BTreeMap<u16, Instant>,
     /// Clients behind the line of another.
     pub(super) behind: BTreeMap<u16, u16>,
     /// What the lines of clients took last time, bit/s.
@@ -99,6 +103,10 @@ pub(super) const WHEP: &str = "a v";
 pub(super) const ROOM: &str = "a^ v^ v v v a a a";
 
 impl Narrow {
+    pub(super) fn new(rate: f64, queue: f64, now: Instant) -> Self {
+        Self { rate, limit: rate / 8.0 * queue, busy_until: now, longest: Duration::ZERO, through: 0 }
+    }
+
     /// How long a datagram waits and is on the line; `None`: the queue is full.
     fn pass(&mut self, now: Instant, bytes: usize) -> Option<Duration> {
         let queued = self.busy_until.saturating_duration_since(now);
@@ -135,6 +143,8 @@ impl World {
             sessions: BTreeMap::new(),
             loss: 0.0,
             narrow: BTreeMap::new(),
+            narrow_up: BTreeMap::new(),
+            held_up: BTreeMap::new(),
             behind: BTreeMap::new(),
             lossy: BTreeMap::new(),
             remembered: BTreeMap::new(),
@@ -228,14 +238,28 @@ impl World {
                 waits = wait;
             }
         }
+        if let Bound::Server(from, datagram) = &bound {
+            if let Some(narrow) = self.narrow_up.get_mut(&from.port()) {
+                let Some(wait) = narrow.pass(self.now, datagram.len() + 28) else { return };
+                waits = wait;
+            }
+            if let Some(until) = self.held_up.get(&from.port()) {
+                waits = waits.max(until.saturating_duration_since(self.now));
+            }
+        }
         self.order += 1;
         self.wire.insert((self.now + DELAY + waits, self.order), bound);
     }
 
     /// From now on the line to a client takes `rate` bit/s, with half a second of queue before it.
     pub(super) fn narrow(&mut self, port: u16, rate: f64) {
-        let (limit, longest) = (rate / 8.0 * 0.5, Duration::ZERO);
-        self.narrow.insert(port, Narrow { rate, limit, busy_until: self.now, longest, through: 0 });
+        self.narrow.insert(port, Narrow::new(rate, 0.5, self.now));
+    }
+
+    /// The same both ways, with so many seconds of queue.
+    pub(super) fn narrow_both(&mut self, port: u16, rate: f64, queue: f64) {
+        self.narrow.insert(port, Narrow::new(rate, queue, self.now));
+        self.narrow_up.insert(port, Narrow::new(rate, queue, self.now));
     }
 
     fn collect(&mut self) {
