@@ -6,7 +6,7 @@ import {
 } from './figures.mjs';
 import { pathOf, plot, roundUp } from './plot.mjs';
 import { judge, rowsOf } from './results.mjs';
-import { SCENARIOS, TOLD } from './scenarios.mjs';
+import { SCENARIOS, toldOf } from './scenarios.mjs';
 
 /** A point every half second; `of(i)` says what is other than in a calm lesson. */
 const points = (count, of = () => ({})) => Array.from({ length: count }, (_, i) => {
@@ -93,8 +93,9 @@ test('the median of the seeds is what counts, and a lesson that was not held is 
 
 test('every scenario has a name of its own, and its goals have figures of their own', () => {
   assert.equal(new Set(SCENARIOS.map(({ name }) => name)).size, SCENARIOS.length);
-  for (const { name, goals, far, rooms } of SCENARIOS) {
-    const all = [...goals, ...TOLD].map(({ what }) => what);
+  for (const scenario of SCENARIOS) {
+    const { name, goals, far, rooms } = scenario;
+    const all = [...goals, ...toldOf(scenario)].map(({ what }) => what);
     assert.equal(new Set(all).size, all.length, name);
     for (const goal of goals) assert.ok((goal.most === undefined) !== (goal.least === undefined), `${name}: ${goal.what}`);
     assert.ok(far.every((who) => Number(who.at(-1)) <= rooms), name);

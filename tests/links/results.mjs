@@ -2,7 +2,7 @@
 import { mkdirSync, readFileSync, writeFileSync, existsSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { IDLE, SCENARIOS, TOLD } from './scenarios.mjs';
+import { IDLE, SCENARIOS, toldOf } from './scenarios.mjs';
 
 const HERE = dirname(fileURLToPath(import.meta.url));
 const NUMBERS = join(HERE, 'results.json');
@@ -11,7 +11,7 @@ const PLOTS = join(HERE, 'plots');
 
 /** All figures of a run, as JSON can hold them: what never came is `never`, what could not be had is null. */
 export function figuresOf(scenario, run) {
-  return Object.fromEntries([...scenario.goals, ...TOLD].map(({ what, figure }) => {
+  return Object.fromEntries([...scenario.goals, ...toldOf(scenario)].map(({ what, figure }) => {
     const value = figure(run);
     return [what, value === Infinity ? 'never' : Number.isFinite(value) ? Math.round(value * 1000) / 1000 : null];
   }));
@@ -52,7 +52,7 @@ const verdict = (holds, isFull) => (holds === null ? '' : holds ? 'held' : `**sh
 export function rowsOf(scenario, kept) {
   const keptOf = (what) => kept.runs.map(({ figures }) => figures?.[what] ?? null);
   const isFull = judge({ least: FULL }, keptOf(IDLE)).holds === false && kept.runs.some(({ figures }) => figures);
-  return [...scenario.goals, ...TOLD].map((goal) => {
+  return [...scenario.goals, ...toldOf(scenario)].map((goal) => {
     const { median, worst, holds } = judge(goal, keptOf(goal.what));
     const said = (value) => (holds === null && !Number.isFinite(value) ? '–' : shown(value, goal.unit));
     return { holds, cells: [goal.what, goalOf(goal), said(median), said(worst), verdict(holds, isFull)] };

@@ -73,7 +73,7 @@ const opens = (most) => ({
 export const IDLE = 'machine idle';
 
 /** Told of every scenario without a limit. */
-export const TOLD = [
+const TOLD = [
   { what: 'received', unit: 'kbit/s', figure: worst((run, who) => received_bps(whole(run, who)) / KBIT, Math.min) },
   { what: 'freezes', unit: '', figure: worst((run, who) => freezes(whole(run, who)), Math.max) },
   { what: IDLE, unit: '%', figure: (run) => 100 * run.idle },
@@ -83,6 +83,9 @@ export const TOLD = [
   },
   { what: 'tallest picture', unit: 'px', figure: worst((run, who) => tallest(whole(run, who)), Math.min) },
 ];
+
+/** What is told of a scenario without a limit. */
+export const toldOf = ({ told = [] }) => [...told, ...TOLD];
 
 // ---- Scenarios ------------------------------------------------------------------------------
 
@@ -121,9 +124,9 @@ const fall = {
   ],
   // What is sent in the tenth of a second before anybody can know of it fills the queue for most of one: so much of the voice
   // comes late whatever is done. The share of the narrow half is told.
+  told: [{ ...concealed(undefined, narrow), what: 'voice made up while narrow' }],
   goals: [
     concealed(1),
-    { ...concealed(undefined, narrow), what: 'voice made up while narrow' },
     {
       what: 'a picture that fits and a whole voice after', unit: 's', most: 3,
       figure: worst((run, who) => fits_s(narrow(run, who), run.begun_ms, tallest(calm(run, who))), Math.max),
@@ -147,9 +150,9 @@ const thin = {
   name: 'narrow-100k',
   title: '100 kbit/s each way',
   steps: always('100 kbit/s', ({ lines }) => both(lines.room1, deep(100 * KBIT))),
+  told: [{ ...concealed(undefined), what: 'voice made up from the fall on' }],
   goals: [
     concealed(1, settled),
-    { ...concealed(undefined), what: 'voice made up from the fall on' },
     { what: 'slides a minute', unit: '', least: 1, figure: worst((run, who) => (60_000 * slides(whole(run, who))) / (run.ended_ms - run.begun_ms), Math.min) },
     queue(500, SETTLED_S),
     steady,
