@@ -66,6 +66,8 @@ pub struct Delivery {
     pub lost: u32,
     /// Bytes that arrived.
     pub bytes: u64,
+    /// Packets that are said to have arrived and were never sent, or too long ago.
+    pub untrue: u32,
 }
 
 /// See the module.
@@ -138,6 +140,7 @@ impl Departures {
                 self.told = Some(number);
             }
             if place.number != number || place.size == 0 {
+                delivery.untrue += u32::from(place.number != number && arrival.is_some());
                 continue;
             }
             let (size, is_repeated) = (place.size & MOST_SIZE, place.size & REPEATED != 0);
@@ -263,7 +266,8 @@ mod tests {
         let mut fates = Vec::new();
         assert_eq!(departures.acknowledge(&feedback, &mut fates), Delivery::default());
         departures.note(100, Ticks::default());
-        assert_eq!(departures.acknowledge(&feedback, &mut fates), Delivery::default());
+        let untrue = Delivery { untrue: 1, ..Delivery::default() };
+        assert_eq!(departures.acknowledge(&feedback, &mut fates), untrue);
         assert!(fates.is_empty());
     }
 

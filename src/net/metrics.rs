@@ -45,6 +45,18 @@ pub struct WorkerFigures {
     pub turns: AtomicU64,
     /// Datagrams from nobody's address.
     pub strangers: AtomicU64,
+    /// Binding requests that were not authentic.
+    pub checks_refused: AtomicU64,
+    /// Datagrams that are neither STUN, DTLS nor RTP.
+    pub garbage: AtomicU64,
+    /// Packets from sessions' addresses that were not theirs, or came twice.
+    pub packets_refused: AtomicU64,
+    /// Packets told of by feedback that were never sent.
+    pub untrue_feedback: AtomicU64,
+    /// Paths that moved.
+    pub path_moves: AtomicU64,
+    /// Times pictures were held for want of feedback.
+    pub holds: AtomicU64,
     /// Sessions held now.
     pub sessions: AtomicU64,
     /// 1 while newcomers are refused because the core is used up.
@@ -58,7 +70,7 @@ struct Workers(Vec<Arc<WorkerFigures>>);
 type Read = fn(&WorkerFigures) -> &AtomicU64;
 
 /// Name, meaning, what it counts. Counters get the suffix `_total`.
-const COUNTERS: [(&str, &str, Read); 8] = [
+const COUNTERS: [(&str, &str, Read); 14] = [
     ("tongke_events_lost", "Facts lost because signaling did not keep up", |w| &w.events_lost),
     ("tongke_send_drops", "Datagrams that the kernel, or a slow TCP receiver, would not take", |w| &w.send_drops),
     ("tongke_datagrams_sent", "Datagrams handed to the kernel", |w| &w.datagrams_sent),
@@ -67,6 +79,12 @@ const COUNTERS: [(&str, &str, Read); 8] = [
     ("tongke_receive_calls", "System calls that received datagrams", |w| &w.receive_calls),
     ("tongke_turns", "Turns of a worker's loop; before each it waits once", |w| &w.turns),
     ("tongke_strangers", "Datagrams from addresses that no session owns", |w| &w.strangers),
+    ("tongke_checks_refused", "ICE checks that were not authentic", |w| &w.checks_refused),
+    ("tongke_garbage", "Datagrams that are neither STUN, DTLS nor RTP", |w| &w.garbage),
+    ("tongke_packets_refused", "Media packets that were not authentic, or came twice", |w| &w.packets_refused),
+    ("tongke_untrue_feedback", "Packets told of by feedback that were never sent", |w| &w.untrue_feedback),
+    ("tongke_path_moves", "Paths of sessions that moved to another address", |w| &w.path_moves),
+    ("tongke_holds", "Times pictures were held because feedback was overdue", |w| &w.holds),
 ];
 const GAUGES: [(&str, &str, Read); 2] = [
     ("tongke_sessions", "Sessions held", |w| &w.sessions),

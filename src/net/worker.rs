@@ -214,6 +214,7 @@ impl Driver {
 
     fn tell_figures(&self) {
         let (figures, sent) = (&self.figures, self.udp.sent());
+        let (drops, happened) = (self.sfu.drops, self.sfu.happened);
         for (place, value) in [
             (&figures.send_drops, sent.drops + self.tcp.drops),
             (&figures.datagrams_sent, sent.datagrams),
@@ -221,7 +222,13 @@ impl Driver {
             (&figures.datagrams_received, self.udp.received),
             (&figures.receive_calls, self.udp.receives),
             (&figures.turns, self.turns),
-            (&figures.strangers, self.sfu.drops.strangers),
+            (&figures.strangers, drops.strangers),
+            (&figures.checks_refused, drops.checks),
+            (&figures.garbage, drops.garbage),
+            (&figures.packets_refused, happened.refused),
+            (&figures.untrue_feedback, happened.untrue),
+            (&figures.path_moves, happened.moves),
+            (&figures.holds, happened.holds),
             (&figures.sessions, self.sfu.session_count() as u64),
         ] {
             place.store(value, Ordering::Relaxed);

@@ -21,6 +21,12 @@ pub struct Counters {
     pub packets_down: u64,
     /// Packets that could not be opened.
     pub refused: u64,
+    /// Packets told of by feedback that were never sent.
+    pub untrue: u64,
+    /// Times its path moved.
+    pub moves: u64,
+    /// Times pictures were held for want of feedback.
+    pub holds: u64,
     /// Key frames asked of the client.
     pub key_requests: u64,
     /// Worst share lost on the way down, as the client reports.

@@ -305,6 +305,7 @@ impl Peer {
                 self.set_pace(now);
                 self.counters.delivered.0 += delivery.arrived;
                 self.counters.delivered.1 += delivery.lost;
+                self.counters.untrue += u64::from(delivery.untrue);
                 None
             }
             Report::Remb(remb) => {

@@ -51,6 +51,7 @@ impl Peer {
         let was_held = self.pacer.is_held();
         let oldest = self.departures.oldest_untold().map(Ticks::micros);
         let held = self.estimate.look_overdue(since, at.micros(), oldest);
+        self.counters.holds += u64::from(held && !was_held);
         self.pacer.hold(held, now);
         if was_held && !held {
             self.unclog(now);

@@ -74,7 +74,7 @@ impl Peer {
 
     /// Datagrams go here from now on.
     pub(super) fn move_to(&mut self, path: Path) {
-        self.path = Some(path);
+        self.counters.moves += u64::from(self.path.replace(path).is_some_and(|before| before != path));
         self.heard_elsewhere = None;
         self.rebound = None;
     }

@@ -52,6 +52,33 @@ pub struct Drops {
     pub garbage: u64,
 }
 
+/// What happened to sessions, of all since the beginning; read by the driver for the metrics.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct Happened {
+    /// Packets from sessions' addresses that were not theirs, or came twice.
+    pub refused: u64,
+    /// Packets told of by feedback that were never sent.
+    pub untrue: u64,
+    /// Paths that moved: a NAT bound anew, a restart, a better pair.
+    pub moves: u64,
+    /// Times pictures were held for want of feedback.
+    pub holds: u64,
+}
+
+impl Happened {
+    /// Adds what a session counted in its second.
+    fn add(&mut self, peer: &Peer) {
+        if !peer.is_connected() {
+            return;
+        }
+        let counters = &peer.counters;
+        self.refused += counters.refused;
+        self.untrue += counters.untrue;
+        self.moves += counters.moves;
+        self.holds += counters.holds;
+    }
+}
+
 /// See the module.
 pub struct Sfu {
     config: SfuConfig,
@@ -73,6 +100,8 @@ pub struct Sfu {
     scratch: Vec<u8>,
     /// What was dropped.
     pub drops: Drops,
+    /// What happened.
+    pub happened: Happened,
 }
 
 impl Sfu {
@@ -96,6 +125,7 @@ impl Sfu {
             ended: strangers::Ended::default(),
             scratch: Vec::new(),
             drops: Drops::default(),
+            happened: Happened::default(),
         }
     }
 

@@ -129,6 +129,7 @@ pub(super) fn handle(sfu: &mut Sfu, now: Instant, out: &mut Outbox) {
             send_sender_reports(peer, room, second, (now, ntp), out);
         }
         if second {
+            sfu.happened.add(peer);
             tell_second(key, peer, sfu.rooms.get(peer.room), now, out);
         }
     }

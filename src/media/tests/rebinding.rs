@@ -55,6 +55,8 @@ fn a_publisher_whose_nat_was_bound_anew_is_seen_again_within_a_second() {
         }
         println!("{profile:?}: back after {back:?}");
         assert!(back.is_some_and(|b| b < Duration::from_secs(1)));
+        w.run(Duration::from_secs(1));
+        assert_eq!(w.sfu.happened.moves, 1, "it is counted");
     }
 }
 
