@@ -136,20 +136,13 @@ pub fn allot_due(
     out: &mut Outbox,
 ) {
     sharing.clear();
-    let mut has_lines = false;
     for (_, room) in rooms.iter_mut().filter(|(key, _)| is_due(*key)) {
         room.weigh(now);
         let connected =
             room.peers.iter().filter_map(|key| Some((*key, peers.get(*key)?))).filter(|p| p.1.is_connected());
-        for (key, peer) in connected {
-            let shares = Sharing::of(key, peer);
-            has_lines |= matches!(shares, Sharing::Line(..));
-            sharing.push((shares, key));
-        }
+        sharing.extend(connected.map(|(key, peer)| (Sharing::of(key, peer), key)));
     }
-    if has_lines {
-        add_neighbours(sharing, peers);
-    }
+    add_neighbours(sharing, peers);
     sharing.sort_unstable();
     sharing.dedup();
     for group in sharing.chunk_by(|a, b| a.0 == b.0) {
@@ -164,9 +157,12 @@ pub fn allot_due(
 /// Adds all receivers on the lines that are there.
 fn add_neighbours(sharing: &mut Vec<(Sharing, PeerKey)>, peers: &Slab<Peer>) {
     let due = sharing.len();
+    if !sharing.iter().any(|s| matches!(s.0, Sharing::Line(..))) {
+        return;
+    }
     for (key, peer) in peers.iter().filter(|(_, p)| p.is_connected() && p.line.is_some()) {
         let shares = Sharing::of(key, peer);
-        if matches!(shares, Sharing::Line(..)) && sharing.iter().take(due).any(|s| s.0 == shares) {
+        if sharing.iter().take(due).any(|s| s.0 == shares) {
             sharing.push((shares, key));
         }
     }

@@ -136,7 +136,8 @@ impl Departures {
         for (ahead, arrival) in feedback.arrivals.iter().enumerate() {
             let number = feedback.base.wrapping_add(ahead as u16);
             let Some(place) = self.places.get_mut(usize::from(number) % REMEMBERED) else { continue };
-            if place.number == number && arrival.is_some() && self.told.is_none_or(|told| is_after(number, told)) {
+            let back = |number: u16| self.next.wrapping_sub(number);
+            if place.number == number && arrival.is_some() && self.told.is_none_or(|told| back(number) < back(told)) {
                 self.told = Some(number);
             }
             if place.number != number || place.size == 0 {
@@ -166,11 +167,6 @@ impl Departures {
         }
         delivery
     }
-}
-
-/// Numbers wrap.
-fn is_after(number: u16, other: u16) -> bool {
-    number.wrapping_sub(other) < 1 << 15
 }
 
 /// Writes the extension after a fixed header whose X bit is set.
@@ -257,6 +253,12 @@ mod tests {
             departures.note(100, Ticks(at));
         });
         assert_eq!(departures.oldest_untold(), Some(Ticks(3_000 - 2_048)), "the oldest that is remembered");
+        (0..40_000).for_each(|at| {
+            departures.note(100, Ticks(at));
+        });
+        let newest = departures.next_number().wrapping_sub(1);
+        departures.acknowledge(&Feedback { base: newest, arrivals: vec![Some(0)] }, &mut fates);
+        assert_eq!(departures.oldest_untold(), None, "however long nothing was told");
     }
 
     #[test]

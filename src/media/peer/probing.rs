@@ -25,7 +25,7 @@ impl Peer {
         out: &mut Outbox,
     ) {
         // Without a word on single packets a probe would find nothing.
-        if self.pacer.bytes() > 0 || self.pacer.is_held() || !self.has_transport_cc() {
+        if self.pacer.bytes() > 0 || !self.has_transport_cc() {
             return;
         }
         let since = now.saturating_duration_since(self.created);

@@ -1,6 +1,6 @@
 //! What time makes due. Nothing is scheduled per packet: a turn of 10 ms looks at every session where something waits, and at
 //! the others now and then. What comes round more rarely comes to some at one turn and to others at another: done for a
-//! thousand at once it delays the packets of all; done for each by itself it costs more (at 10 × 10 paced a tenth of all).
+//! thousand at once it delays the packets of all; done for each by itself every turn would send something, and at once.
 
 use std::time::{Duration, Instant};
 
