@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use tongke_signaling::command::SourceKind;
 
 /// The computer's sound is made leaner on lines thinner than these: whole it would leave nothing for slides. bit/s.
-const THIN: [f64; 2] = [500_000.0, 200_000.0];
+const THIN: [f64; 2] = [500_000.0, 150_000.0];
 /// A voice on lines thinner than these.
 const THIN_FOR_VOICE: [f64; 2] = [165_000.0, 110_000.0];
 /// And when they have been so for so long.
@@ -20,7 +20,7 @@ const WIDE_FOR: Duration = Duration::from_secs(10);
 const AGAIN: Duration = Duration::from_secs(10);
 /// What a publisher is asked for at most, by how thin lines are. bit/s, without headers.
 const VOICE: [u32; 2] = [48_000, 32_000];
-const COMPUTER: [u32; 2] = [64_000, 48_000];
+const COMPUTER: [u32; 2] = [80_000, 48_000];
 
 /// How thin the line of `bits` bit/s is for sound of this kind: 0 takes it whole.
 fn thinness(kind: SourceKind, bits: f64) -> u8 {
@@ -117,7 +117,7 @@ mod tests {
     #[test]
     fn the_computer_gives_up_more_than_a_voice() {
         let at = |bits| (thinness(SourceKind::ComputerSound, bits), thinness(SourceKind::Microphone, bits));
-        assert_eq!([600e3, 300e3, 150e3, 100e3].map(at), [(0, 0), (1, 0), (2, 1), (2, 2)]);
-        assert_eq!([1, 2].map(|step| most(SourceKind::ComputerSound, step)), [Some(64_000), Some(48_000)]);
+        assert_eq!([600e3, 300e3, 140e3, 100e3].map(at), [(0, 0), (1, 0), (2, 1), (2, 2)]);
+        assert_eq!([1, 2].map(|step| most(SourceKind::ComputerSound, step)), [Some(80_000), Some(48_000)]);
     }
 }

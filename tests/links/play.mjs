@@ -89,6 +89,7 @@ export async function play(scenario, { seed, seconds: wanted, warm_s, calm_s, si
     const school = await holdLesson(scene, `links-${scenario.name}`, {
       lines,
       rooms: scenario.rooms,
+      isOneSchool: scenario.isOneSchool,
       startsIn_s: 0,
       minutes: Math.ceil((BEFORE_S + warm_s + calm_s + seconds) / 60),
       camera: LARGE,

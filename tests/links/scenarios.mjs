@@ -268,6 +268,7 @@ const school = {
   lines: ['room1', 'room2'],
   far: ['room1', 'room2'],
   rooms: 2,
+  isOneSchool: true,
   share: () => ({ up: new Bottleneck(deep(2 * MBIT)), down: new Bottleneck(deep(2 * MBIT)) }),
   steps: () => [],
   goals: [

@@ -38,6 +38,8 @@ const MOST_REMEMBERED: f64 = 20_000_000.0;
 
 /// A queue builds: down to this share of what got through.
 const BACK_OFF: f64 = 0.85;
+/// Less than this share of what might be sent is far less.
+const FAR: f64 = 0.6;
 /// After a queue was emptied the line is known: up to this share of what it took.
 const KNOWN: f64 = 0.95;
 /// A queue longer than this is congestion, whatever its trend. ms.
@@ -160,9 +162,13 @@ impl Estimate {
         self.loss.share()
     }
 
-    /// What the delay says.
+    /// What the delay says. It often grows for some frames where these meet the bursts of others on the line: only where
+    /// no packet finds the line free, a queue builds.
     pub fn usage(&self) -> Usage {
-        self.trend.usage()
+        match self.trend.usage() {
+            Usage::Over if !self.queue.stands() => Usage::Normal,
+            usage => usage,
+        }
     }
 
     /// True once feedback came: some clients send none.
@@ -203,7 +209,7 @@ impl Estimate {
             }
         }
         let through = self.through().map(|through| self.busy.rate().map_or(through, |busy| busy.max(through)));
-        let usage = self.trend.usage();
+        let usage = self.usage();
         if self.drains(now, through) {
             return;
         }
@@ -220,7 +226,15 @@ impl Estimate {
             Usage::Over if may_lower => {
                 let through = through.unwrap_or(self.rate);
                 self.note_limit(through);
-                self.lower(now, BACK_OFF * through);
+                if through < FAR * self.rate {
+                    // Who sends far less than it might is not the one to give way: what flows goes on, and what was
+                    // only believed is forgotten.
+                    self.rate = self.rate.min(BEYOND * through + BEYOND_BITS);
+                    self.lowered = Some(now);
+                    self.prober.doubt(now);
+                } else {
+                    self.lower(now, BACK_OFF * through);
+                }
             }
             Usage::Over | Usage::Under => {}
             Usage::Normal => self.grow(since, through),
@@ -238,7 +252,7 @@ impl Estimate {
 
     /// What goes through without a queue for a while, the line takes, whatever was believed of it.
     fn trust(&mut self, now: Duration, through: Option<f64>) {
-        if self.queue.ms() > SHORT_MS || self.trend.usage() != Usage::Normal {
+        if self.queue.ms() > SHORT_MS || self.usage() != Usage::Normal {
             self.clear = None;
             return;
         }
@@ -332,7 +346,7 @@ impl Estimate {
 
     /// A probe that should be sent now, where more than the rate is wanted. `awaited`: feedback is due on something sent.
     pub fn probe(&mut self, now: Duration, wanted: f64, awaited: bool) -> Option<Probe> {
-        let quiet = self.trend.usage() == Usage::Normal && !(awaited && self.is_dark(now)) && !self.overdue.is_late();
+        let quiet = self.usage() == Usage::Normal && !(awaited && self.is_dark(now)) && !self.overdue.is_late();
         let calm = self.lowered.is_none_or(|at| now.saturating_sub(at) > Duration::from_secs(4));
         (quiet && self.fed.is_some() && calm).then(|| self.prober.next(now, self.rate, wanted))?
     }

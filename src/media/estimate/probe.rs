@@ -81,6 +81,13 @@ impl Prober {
         Some(Probe { number: self.made, bytes, packets: PACKETS })
     }
 
+    /// What was found is not so sure any more: the next probe comes in its time, or soon.
+    pub(super) fn doubt(&mut self, now: Duration) {
+        (self.running, self.found, self.raised) = (None, None, None);
+        self.firsts = FIRST.len();
+        self.next = Some(self.next.map_or(now, |at| at.min(now + INTERVAL)));
+    }
+
     /// The rate fell: what was probed before says nothing.
     pub(super) fn forget(&mut self, now: Duration) {
         self.running = None;

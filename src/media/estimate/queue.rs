@@ -7,6 +7,9 @@ const SPAN_US: i64 = 10_000_000;
 /// The last moments: two spans of this length. µs.
 const MOMENT_US: i64 = 125_000;
 
+/// Less than this may be a clock's.
+const STANDS_MS: f64 = 20.0;
+
 /// See the module. Times are µs on each end's own clock; only their differences matter.
 #[derive(Debug, Default)]
 pub(super) struct Queue {
@@ -48,6 +51,12 @@ impl Queue {
     /// What the last packets waited at least, ms.
     pub(super) fn ms(&self) -> f64 {
         self.now_us as f64 / 1e3
+    }
+
+    /// True where every one of the last packets had to wait. What builds up behind a frame, or behind the frames of
+    /// others, and is gone before the next one comes, is no queue that stands.
+    pub(super) fn stands(&self) -> bool {
+        self.ms() > STANDS_MS
     }
 }
 

@@ -5,10 +5,13 @@ import { distance } from './counter.mjs';
 import { KEEP_OWN } from './look.mjs';
 import { startDemo } from './product.mjs';
 import { makeLine } from './relay.mjs';
+import { pairWith, planOneSchool } from './school.mjs';
 import { serveSlides } from './slides.mjs';
 import { until } from './wait.mjs';
 
 export const ROOMS = ['room1', 'room2', 'room3'];
+/** A lesson that begins in so long can still be planned otherwise. */
+const NOT_DUE_S = 3600;
 const TEACHER_VIDEO = '[data-slot="teacher_video"]';
 const SCREEN = '[data-slot="screen"]';
 const STAGE_VIDEO = '[data-slot="stage_video"]';
@@ -58,19 +61,22 @@ async function led(line, seat, url) {
 async function openDisplay(demo, index, engine, line, init) {
   const who = ROOMS[index];
   const seat = await (engine === 'firefox' ? firefoxSeat : chromiumSeat)(who, { init });
-  await seat.open(await led(line, seat, demo.said.displays[index].url));
+  const { url, room_id } = demo.said.displays[index];
+  await seat.open(await led(line, seat, url));
+  if (room_id) await pairWith(demo, seat, room_id);
   return seat;
 }
 
 /**
  * Starts the demo, sits everybody down and gives
  * `{ demo, teacher, displays, line, api, lesson(), close() }`. `engines` says which browser each
- * room uses; the line that can be cut is room 1's. Only the first `rooms` open their display. `lines` are
- * the lines of those who have one, by who they are; `camera` is the size of the teacher's; `init` are
- * scripts that run in every page before its own.
+ * room uses; the line that can be cut is room 1's. Only the first `rooms` open their display; with
+ * `isOneSchool` there are two, and both are in one school. `lines` are the lines of those who have one, by
+ * who they are; `camera` is the size of the teacher's; `init` are scripts that run in every page before its own.
  */
 export async function holdLesson(t, name, {
-  engines = [], minutes = 2, startsIn_s = 40, withTeacher = true, rooms = 3, lines = { [ROOMS[0]]: makeLine() }, camera, init = [],
+  engines = [], minutes = 2, startsIn_s = 40, withTeacher = true, rooms = 3, isOneSchool = false, lines = { [ROOMS[0]]: makeLine() }, camera,
+  init = [],
 } = {}) {
   const open = [];
   const ends = [];
@@ -85,8 +91,9 @@ export async function holdLesson(t, name, {
   });
   const slides = await serveSlides();
   ends.push(slides.close);
-  const demo = await startDemo(name, { minutes, startsIn_s });
+  const demo = await startDemo(name, { minutes, startsIn_s: isOneSchool ? NOT_DUE_S : startsIn_s });
   ends.push(demo.stop);
+  if (isOneSchool) await planOneSchool(demo, minutes);
   const displays = [];
   // Firefox first: the lesson's codec is chosen from what is known when the first source comes,
   // and displays say what they can long before that.
