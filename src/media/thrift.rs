@@ -20,7 +20,7 @@ const WIDE_FOR: Duration = Duration::from_secs(10);
 const AGAIN: Duration = Duration::from_secs(10);
 /// What a publisher is asked for at most, by how thin lines are. bit/s, without headers.
 const VOICE: [u32; 2] = [48_000, 32_000];
-const COMPUTER: [u32; 2] = [80_000, 48_000];
+const COMPUTER: [u32; 2] = [64_000, 48_000];
 
 /// How thin the line of `bits` bit/s is for sound of this kind: 0 takes it whole.
 fn thinness(kind: SourceKind, bits: f64) -> u8 {
@@ -54,34 +54,44 @@ impl Thrift {
     /// be said, if anything: `Some(None)` is "as much as you like". Less is asked for at once, more after a while. A voice
     /// becomes leaner only where it stands in a queue: on a line that loses much, what it takes is hard to know.
     pub fn say(&mut self, kind: SourceKind, thinnest: f64, full: f64, now: Instant) -> Option<Option<u32>> {
-        let needed = thinness(kind, if kind == SourceKind::Microphone { full } else { thinnest });
-        if needed <= self.thinness {
-            self.thinner = None;
+        let in_its_way = if kind == SourceKind::Microphone { full } else { thinnest };
+        let has_changed = self.thins(kind, thinness(kind, in_its_way), now) || self.widens(thinness(kind, thinnest / WIDER), now);
+        if !has_changed && !self.is_due(now) {
+            return None;
         }
-        if needed > self.thinness {
-            if kind == SourceKind::Microphone
-                && now.saturating_duration_since(*self.thinner.get_or_insert(now)) < THIN_FOR
-            {
-                return None;
-            }
-            (self.thinness, self.thinner) = (needed, None);
-        } else if thinness(kind, thinnest / WIDER) < self.thinness {
-            let since = *self.wider.get_or_insert(now);
-            let waited = now.saturating_duration_since(since) >= WIDE_FOR;
-            if !waited {
-                return None;
-            }
-            self.thinness = thinness(kind, thinnest / WIDER);
-        } else {
-            self.wider = None;
-            let is_due = self.said.is_some_and(|at| now.saturating_duration_since(at) >= AGAIN);
-            if self.thinness == 0 || !is_due {
-                return None;
-            }
-        }
-        self.wider = None;
         self.said = Some(now);
         Some(most(kind, self.thinness))
+    }
+
+    /// Takes how thin the lines are; true when less has to be asked for.
+    fn thins(&mut self, kind: SourceKind, needed: u8, now: Instant) -> bool {
+        if needed <= self.thinness {
+            self.thinner = None;
+            return false;
+        }
+        let waited = now.saturating_duration_since(*self.thinner.get_or_insert(now));
+        if kind == SourceKind::Microphone && waited < THIN_FOR {
+            return false;
+        }
+        (self.thinness, self.thinner, self.wider) = (needed, None, None);
+        true
+    }
+
+    /// Takes how thin the lines would be were they a little thinner than they are; true when more may be asked for.
+    fn widens(&mut self, needed: u8, now: Instant) -> bool {
+        if needed >= self.thinness {
+            self.wider = None;
+            return false;
+        }
+        if now.saturating_duration_since(*self.wider.get_or_insert(now)) < WIDE_FOR {
+            return false;
+        }
+        (self.thinness, self.wider) = (needed, None);
+        true
+    }
+
+    fn is_due(&self, now: Instant) -> bool {
+        self.thinness > 0 && self.said.is_some_and(|at| now.saturating_duration_since(at) >= AGAIN)
     }
 }
 
@@ -118,6 +128,6 @@ mod tests {
     fn the_computer_gives_up_more_than_a_voice() {
         let at = |bits| (thinness(SourceKind::ComputerSound, bits), thinness(SourceKind::Microphone, bits));
         assert_eq!([600e3, 300e3, 140e3, 100e3].map(at), [(0, 0), (1, 0), (2, 1), (2, 2)]);
-        assert_eq!([1, 2].map(|step| most(SourceKind::ComputerSound, step)), [Some(80_000), Some(48_000)]);
+        assert_eq!([1, 2].map(|step| most(SourceKind::ComputerSound, step)), [Some(64_000), Some(48_000)]);
     }
 }

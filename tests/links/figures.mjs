@@ -28,6 +28,28 @@ export const concealedShare = (points) => sum(points, VOICE, 'concealed') / sum(
 export const received_bps = (points) =>
   (points.flatMap(({ slots }) => Object.values(slots)).reduce((all, { bytes }) => all + bytes, 0) * 8) / spanOf_s(points);
 
+/** What a slot receives, bit/s. */
+const slot_bps = (points, slot) => (sum(points, slot, 'bytes') * 8) / spanOf_s(points);
+
+/** What a page sends of its camera's finest layer, bit/s. */
+function finest_bps(points) {
+  const layers = {};
+  for (const { sent } of points) {
+    for (const [rid, bytes] of Object.entries(sent.camera ?? {})) layers[rid] = (layers[rid] ?? 0) + bytes;
+  }
+  return (Math.max(0, ...Object.values(layers)) * 8) / spanOf_s(points);
+}
+
+/**
+ * What a page receives as a share of what it received before. An encoder gives now more, now less: the camera counts
+ * as if it were sent at the rate of before. All four are points of the same two spans: the page's and the teacher's.
+ */
+export function keptShare({ before, after, sentBefore, sentAfter }) {
+  const camera = slot_bps(after, TEACHER);
+  const alike = camera * (finest_bps(sentBefore) / finest_bps(sentAfter));
+  return (received_bps(after) - camera + alike) / received_bps(before);
+}
+
 /** Connections that were made or restarted within the points. */
 export const reconnects = (points) =>
   points.length === 0
@@ -37,8 +59,9 @@ export const reconnects = (points) =>
 /** The share of the time in which a page's machine was too slow for what it sends. */
 export const slowShare = (points) => points.filter(({ isSlow }) => isSlow).length / points.length;
 
-/** Pictures of the slides. */
+/** Pictures of the slides, and as many a second. */
 export const slides = (points) => sum(points, 'screen', 'frames');
+export const slidesRate = (points) => slides(points) / spanOf_s(points);
 
 /** Freezes as the browser counts them. */
 export const freezes = (points) => sum(points, TEACHER, 'freezes');

@@ -2,7 +2,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import {
-  between, changesOfSize, concealedShare, first_s, fits_s, fpsShare, gap_s, next_s, queue_ms, received_bps, reconnects, slowShare, tall_s,
+  between, changesOfSize, concealedShare, first_s, fits_s, fpsShare, gap_s, keptShare, next_s, queue_ms, received_bps, reconnects,
+  slidesRate, slowShare, tall_s,
 } from './figures.mjs';
 import { pathOf, plot, roundUp } from './plot.mjs';
 import { judge, rowsOf } from './results.mjs';
@@ -10,14 +11,15 @@ import { SCENARIOS, toldOf } from './scenarios.mjs';
 
 /** A point every half second; `of(i)` says what is other than in a calm lesson. */
 const points = (count, of = () => ({})) => Array.from({ length: count }, (_, i) => {
-  const { height = 540, frames = 7.5, connections = 1, restarts = 0, concealed = 0 } = of(i);
+  const { height = 540, frames = 7.5, connections = 1, restarts = 0, concealed = 0, sentBytes = 50_000 } = of(i);
   return {
     at_ms: 500 * (i + 1),
     span_ms: 500,
     connections,
     restarts,
+    sent: { camera: { q: 2_000, f: sentBytes } },
     slots: {
-      teacher_video: { bytes: 50_000, frames, freezes: 0, height: frames > 0 ? height : undefined },
+      teacher_video: { bytes: sentBytes, frames, freezes: 0, height: frames > 0 ? height : undefined },
       screen: { bytes: 5_000, frames: 5, freezes: 0 },
       teacher_audio: { bytes: 2_500, samples: 24_000, concealed },
     },
@@ -40,6 +42,16 @@ test('shares are of a span of time', () => {
   assert.equal(fpsShare(between(all, 5000, 10_000)), 1);
   assert.equal(concealedShare(all), 0.05);
   assert.equal(first_s(all, 0), 5.5);
+});
+
+test('what a page still receives does not depend on the encoder', () => {
+  const all = points(20, (i) => ({ sentBytes: i < 10 ? 50_000 : 40_000 }));
+  const [before, after] = [between(all, 0, 5000), between(all, 5000, 10_000)];
+  const spans = { before, sentBefore: before, sentAfter: after };
+  assert.ok(Math.abs(keptShare({ ...spans, after }) - 1) < 1e-9);
+  const without = after.map((point) => ({ ...point, slots: { ...point.slots, screen: { bytes: 0, frames: 0 } } }));
+  assert.ok(Math.abs(keptShare({ ...spans, after: without }) - (1 - 5_000 / 57_500)) < 1e-9);
+  assert.equal(slidesRate(all), 10);
 });
 
 test('a fall and the way back', () => {

@@ -6,8 +6,8 @@
 // gives, which in these tests is 15 a second: 25 of 30 are 83 %.
 import { LARGE } from '../browser/lib/clips.mjs';
 import {
-  between, changesOfSize, concealedShare, first_s, fits_s, fpsShare, freezes, gap_s, next_s, queue_ms, received_bps,
-  reconnects, slides, slowShare, tall_s, tallest,
+  between, changesOfSize, concealedShare, first_s, fits_s, fpsShare, freezes, gap_s, keptShare, next_s, queue_ms,
+  received_bps, reconnects, slides, slidesRate, slowShare, tall_s, tallest,
 } from './figures.mjs';
 import { Bottleneck } from './models.mjs';
 
@@ -27,8 +27,10 @@ const deep = (rate_bps) => ({ rate_bps, queue_bytes: (rate_bps / 8) * 1.5, delay
 /** A point tells of the half second before it: the first of a span is the first that tells of nothing else. */
 const POINT_MS = 500;
 const span = (points, from_ms, to_ms) => between(points, from_ms + POINT_MS, to_ms);
-const whole = (run, who) => span(run.pages[who].points, run.begun_ms, run.ended_ms);
-const calm = (run, who) => between(run.pages[who].points, run.begun_ms - run.calm_ms, run.begun_ms);
+const wholeOf = (run, { points }) => span(points, run.begun_ms, run.ended_ms);
+const calmOf = (run, { points }) => between(points, run.begun_ms - run.calm_ms, run.begun_ms);
+const whole = (run, who) => wholeOf(run, run.pages[who]);
+const calm = (run, who) => calmOf(run, run.pages[who]);
 const markOf = (run, label) => run.marks.find((mark) => mark.label === label)?.at_ms ?? NaN;
 
 // ---- Goals ----------------------------------------------------------------------------------
@@ -206,11 +208,23 @@ const weak = {
   title: 'one room on 300 kbit/s with 20 % loss beside two others',
   far: ['room2', 'room3'],
   rooms: 3,
+  told: [
+    {
+      what: 'others receive, of before, with whatever the camera sends', unit: '%',
+      figure: worst((run, who) => (100 * received_bps(whole(run, who))) / received_bps(calm(run, who)), Math.min),
+    },
+  ],
   steps: always('weak', ({ lines }) => both(lines.room1, { rate_bps: 300 * KBIT, loss: 0.2 })),
   goals: [
     {
       what: 'others receive, of before', unit: '%', least: 95,
-      figure: worst((run, who) => (100 * received_bps(whole(run, who))) / received_bps(calm(run, who)), Math.min),
+      figure: worst((run, who) => 100 * keptShare({
+        before: calm(run, who), after: whole(run, who), sentBefore: calmOf(run, run.teacher), sentAfter: wholeOf(run, run.teacher),
+      }), Math.min),
+    },
+    {
+      what: 'others’ slides, of before', unit: '%', least: 90,
+      figure: worst((run, who) => (100 * slidesRate(whole(run, who))) / slidesRate(calm(run, who)), Math.min),
     },
     fps(83),
     concealed(0.5),
@@ -309,9 +323,16 @@ const last = (seconds) => (run, who) => span(run.pages[who].points, run.ended_ms
 export const SHORT = [
   {
     ...fall,
+    rooms: 2,
     steps: always('300 kbit/s', ({ lines }) => both(lines.room1, deep(300 * KBIT))),
     least_s: 20,
-    goals: [concealed(5, last(8)), queue(700, SETTLED_S), steady],
+    goals: [
+      concealed(5, last(8)),
+      queue(700, SETTLED_S),
+      // The thin room gets a page or two a second; the capture must not become as slow for the other.
+      { what: 'the other room’s slides', unit: 'a second', least: 5, figure: (run) => slidesRate(last(8)(run, 'room2')) },
+      steady,
+    ],
   },
   {
     ...school,

@@ -1,8 +1,9 @@
-// What a page receives, noted in the page twice a second.
+// What a page receives and sends, noted in the page twice a second.
 
 /** Runs in every page before its own scripts. The page's connections are seen as they are made. */
 function record() {
-  // The receiving m-lines of a display, in the order that the protocol fixes.
+  // The sending m-lines of a teacher and the receiving ones of a display, in the order that the protocol fixes.
+  const SOURCES = ['microphone', 'camera', 'screen', 'screen_slow', 'computer_sound'];
   const SLOTS = ['teacher_video', 'screen', 'stage_video', 'teacher_audio', 'computer_sound', 'stage_audio'];
   const connections = [];
   const points = [];
@@ -21,6 +22,16 @@ function record() {
     }
   };
 
+  /** Adds what was sent of a source; of its layers each on its own. */
+  function noteSent({ id, rid, bytesSent = 0, headerBytesSent = 0 }, before, sent, source) {
+    const bytes = bytesSent + headerBytesSent;
+    const last = before.get(id) ?? 0;
+    before.set(id, bytes);
+    if (!source) return;
+    const layers = (sent[source] ??= {});
+    layers[rid ?? ''] = (layers[rid ?? ''] ?? 0) + Math.max(0, bytes - last);
+  }
+
   const figuresOf = (one) => ({
     bytes: (one.bytesReceived ?? 0) + (one.headerBytesReceived ?? 0),
     frames: one.framesDecoded ?? 0,
@@ -35,7 +46,10 @@ function record() {
     if (peer.connectionState === 'closed') return;
     const receiving = peer.getTransceivers().filter(({ direction }) => direction === 'recvonly');
     const slotOf = new Map(receiving.map(({ mid }, i) => [mid, SLOTS[i]]));
+    const sending = peer.getTransceivers().filter(({ direction }) => direction === 'sendonly');
+    const sourceOf = new Map(sending.map(({ mid }, i) => [mid, SOURCES[i]]));
     for (const one of (await peer.getStats()).values()) {
+      if (one.type === 'outbound-rtp') noteSent(one, before, point.sent, sourceOf.get(one.mid));
       if (one.type === 'outbound-rtp' && one.qualityLimitationReason === 'cpu') point.isSlow = true;
       const slot = one.type === 'inbound-rtp' && slotOf.get(one.mid);
       if (!slot) continue;
@@ -54,7 +68,7 @@ function record() {
   setInterval(async () => {
     if (isLooking) return;
     isLooking = true;
-    const point = { isSlow: false, slots: {} };
+    const point = { isSlow: false, slots: {}, sent: {} };
     for (const connection of connections) await look(connection, point);
     // On a busy machine looks come late: each point says for how long it stands.
     const at_ms = Date.now();

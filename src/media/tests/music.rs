@@ -20,7 +20,7 @@ fn on_300_kbits_all_is_heard_and_the_slides_are_seen() {
         assert_eq!(lesson.most, [None, None], "wide lines take it whole");
         lesson.w.narrow(2, 3e5);
         lesson.teach(5_000);
-        assert_eq!(lesson.most, [None, Some(80_000)], "the voice fits and is left alone");
+        assert_eq!(lesson.most, [None, Some(64_000)], "the voice fits and is left alone");
         // The clip rests until the line is known and the clip is seen to be leaner.
         for least_clip in [0, 95] {
             lesson.got(2);

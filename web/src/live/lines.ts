@@ -56,7 +56,7 @@ export function encodingsOf(kind: SourceKind): RTCRtpEncodingParameters[] | unde
     case 'screen':
       return [{ maxBitrate: 2_500_000, maxFramerate: 15 }];
     case 'screen_slow':
-      return [{ maxBitrate: 400_000, maxFramerate: 2, active: false }];
+      return [{ maxBitrate: 400_000, active: false }];
     case 'computer_sound':
       return [{ maxBitrate: 128_000 }];
     case 'microphone':

@@ -3,6 +3,7 @@
 import type { SourceKind } from '../api/types';
 import { encodingsOf, LINES, preferredCodecs, type SeatRole, type SlotName } from './lines';
 import { restartedAnswer, restartFragment, withRedundancy, withSound, withSoundRetransmission, type SoundWish } from './sdp';
+import { slowRate } from './slow';
 
 export interface PeerWishes {
   /** stereo and full band for the microphone: music lessons */
@@ -102,6 +103,8 @@ export class Peer {
     const before = parameters.encodings.map((encoding) => encoding.active !== false);
     parameters.encodings.forEach((encoding, index) => (encoding.active = active(encoding.rid, index)));
     if (parameters.encodings.every((encoding, index) => encoding.active === before[index])) return;
+    const rate = kind === 'screen_slow' ? slowRate(sender.track) : undefined;
+    if (rate !== undefined) parameters.encodings.forEach((encoding) => (encoding.maxFramerate = rate));
     await sender.setParameters(parameters);
   }
 

@@ -1,6 +1,7 @@
 //! The shared screen and the computer's sound: a captured window, or the sample slides when a person asks for them.
 
 import { sampleSlides, type Deck } from '../live/standin';
+import { slowDown } from '../live/slow';
 import { t } from '../words/index.svelte';
 
 export type ScreenFault = 'denied' | 'unsupported';
@@ -63,6 +64,7 @@ export class SharedScreen {
     this.track = picture;
     this.slow = picture.clone();
     this.slow.contentHint = 'detail';
+    slowDown(this.slow);
     this.sound = sound;
     picture.addEventListener('ended', () => {
       if (this.track === picture) this.stop();
