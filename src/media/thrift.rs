@@ -55,7 +55,8 @@ impl Thrift {
     /// becomes leaner only where it stands in a queue: on a line that loses much, what it takes is hard to know.
     pub fn say(&mut self, kind: SourceKind, thinnest: f64, full: f64, now: Instant) -> Option<Option<u32>> {
         let in_its_way = if kind == SourceKind::Microphone { full } else { thinnest };
-        let has_changed = self.thins(kind, thinness(kind, in_its_way), now) || self.widens(thinness(kind, thinnest / WIDER), now);
+        let has_changed =
+            self.thins(kind, thinness(kind, in_its_way), now) || self.widens(thinness(kind, thinnest / WIDER), now);
         if !has_changed && !self.is_due(now) {
             return None;
         }

@@ -26,7 +26,15 @@ struct Line {
 
 impl Line {
     fn new(rate: f64) -> Self {
-        Self { rate, queue_bytes: rate / 8.0 * 0.6, delay_us: 25_000, loss: 0.0, others: 0.0, others_every_us: 10_000, free_at: 0.0 }
+        Self {
+            rate,
+            queue_bytes: rate / 8.0 * 0.6,
+            delay_us: 25_000,
+            loss: 0.0,
+            others: 0.0,
+            others_every_us: 10_000,
+            free_at: 0.0,
+        }
     }
 
     fn queue_us(&self, now: i64) -> f64 {
