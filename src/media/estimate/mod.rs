@@ -223,19 +223,7 @@ impl Estimate {
         let may_lower =
             self.lowered.is_none_or(|at| now.saturating_sub(at) >= self.round_trip + Duration::from_millis(100));
         match usage {
-            Usage::Over if may_lower => {
-                let through = through.unwrap_or(self.rate);
-                self.note_limit(through);
-                if through < FAR * self.rate {
-                    // Who sends far less than it might is not the one to give way: what flows goes on, and what was
-                    // only believed is forgotten.
-                    self.rate = self.rate.min(BEYOND * through + BEYOND_BITS);
-                    self.lowered = Some(now);
-                    self.prober.doubt(now);
-                } else {
-                    self.lower(now, BACK_OFF * through);
-                }
-            }
+            Usage::Over if may_lower => self.give_way(now, through.unwrap_or(self.rate)),
             Usage::Over | Usage::Under => {}
             Usage::Normal => self.grow(since, through),
         }
@@ -248,6 +236,20 @@ impl Estimate {
         }
         self.trust(now, through);
         self.rate = self.rate.clamp(LEAST, MOST);
+    }
+
+    /// A queue builds while so much gets through.
+    fn give_way(&mut self, now: Duration, through: f64) {
+        if through < FAR * self.rate {
+            // Who sends far less than it might is not the one to give way: what flows goes on, and what was only believed
+            // is forgotten.
+            self.rate = self.rate.min(BEYOND * through + BEYOND_BITS);
+            self.lowered = Some(now);
+            self.prober.doubt(now);
+        } else {
+            self.note_limit(through);
+            self.lower(now, BACK_OFF * through);
+        }
     }
 
     /// What goes through without a queue for a while, the line takes, whatever was believed of it.

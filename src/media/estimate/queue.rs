@@ -7,7 +7,7 @@ const SPAN_US: i64 = 10_000_000;
 /// The last moments: two spans of this length. µs.
 const MOMENT_US: i64 = 125_000;
 
-/// Less than this may be a clock's.
+/// A shorter one is gone before it is known: one frame fills a thin line for as long. ms.
 const STANDS_MS: f64 = 20.0;
 
 /// See the module. Times are µs on each end's own clock; only their differences matter.
