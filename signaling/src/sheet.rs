@@ -1,7 +1,7 @@
 //! Tables as files: CSV and Excel, in and out of memory.
 
 use crate::error::{Error, Result};
-use rust_xlsxwriter::{Format, Workbook};
+use rust_xlsxwriter::{DocProperties, ExcelDateTime, Format, Workbook};
 
 /// The media type of Excel workbooks.
 pub(crate) const XLSX: &str = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet";
@@ -32,10 +32,13 @@ pub(crate) fn csv(sheet: &Sheet) -> Result<Vec<u8>> {
     out.into_inner().map_err(|_| Error::Internal("a table could not be written"))
 }
 
-/// An Excel workbook. Cells are texts, so nothing in them is a formula.
-pub(crate) fn workbook(sheets: &[Sheet]) -> Result<Vec<u8>> {
+/// An Excel workbook made at `now_ms`. Cells are texts, so nothing in them is a formula.
+pub(crate) fn workbook(sheets: &[Sheet], now_ms: i64) -> Result<Vec<u8>> {
     let unwritten = |_| Error::Internal("a workbook could not be written");
     let mut book = Workbook::new();
+    // Unless told it takes the machine's clock.
+    let made = ExcelDateTime::from_timestamp(now_ms / 1_000).map_err(unwritten)?;
+    book.set_properties(&DocProperties::new().set_creation_datetime(&made));
     let bold = Format::new().set_bold();
     for sheet in sheets {
         let page = book.add_worksheet();

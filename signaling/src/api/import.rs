@@ -119,8 +119,8 @@ fn sheets(rows: [Vec<Vec<String>>; 5]) -> Vec<Sheet> {
 /// An empty workbook with all sheets and columns.
 #[utoipa::path(get, path = "/api/import/template", tag = "calendar",
     responses((status = 200, body = Vec<u8>, content_type = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet")))]
-pub(crate) async fn template() -> Result<Response> {
-    Ok(file_answer("tongke-template", workbook(&sheets(Default::default()))?))
+pub(crate) async fn template(State(office): State<App>) -> Result<Response> {
+    Ok(file_answer("tongke-template", workbook(&sheets(Default::default()), office.now().ms)?))
 }
 
 /// The schools, rooms, teachers and classes within reach, and a term's timetable of either side, as an import reads them.
@@ -130,6 +130,7 @@ pub(crate) async fn template() -> Result<Response> {
 pub(crate) async fn export(State(office): State<App>, me: Identity, Query(q): Query<ExportQuery>) -> Result<Response> {
     office.store.term(q.term).await?;
     let rows = office.store.export(q.term, &office.store.reach(&me.caller).await?).await?;
-    let made = tokio::task::spawn_blocking(move || workbook(&sheets(rows))).await;
+    let now_ms = office.now().ms;
+    let made = tokio::task::spawn_blocking(move || workbook(&sheets(rows), now_ms)).await;
     Ok(file_answer("tongke-timetable", made.map_err(|_| Error::Internal("the export was interrupted"))??))
 }

@@ -199,7 +199,7 @@ pub(crate) async fn month(State(office): State<App>, me: Identity, Query(q): Que
     match q.format.as_deref() {
         None | Some("json") => Ok(Json(figures).into_response()),
         Some("csv") => Ok(file("text/csv; charset=utf-8", "csv", sheet::csv(&table())?)),
-        Some("xlsx") => Ok(file(sheet::XLSX, "xlsx", sheet::workbook(&[table()])?)),
+        Some("xlsx") => Ok(file(sheet::XLSX, "xlsx", sheet::workbook(&[table()], office.now().ms)?)),
         Some(_) => Err(Error::field("format", "json, csv or xlsx")),
     }
 }
