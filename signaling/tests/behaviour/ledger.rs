@@ -7,7 +7,7 @@ use axum::http::{Method, StatusCode};
 use serde_json::{Value, json};
 use std::sync::atomic::Ordering;
 use tongke_signaling::Clock;
-use tongke_signaling::command::LessonId;
+use tongke_signaling::command::{Command, LessonId, Slot};
 
 #[tokio::test]
 async fn a_feed_follows_the_calendar_and_can_be_revoked() {
@@ -97,7 +97,16 @@ async fn join(d: &District, lesson: LessonId, who: &Asker<'_>) -> String {
     panic!("not admitted: {}", who.offer_to(&path, "v=0").await.text);
 }
 
+/// Waits until the voice flows to so many rooms and the office knows it: from then on minutes count.
+async fn heard(d: &District, rooms: usize) {
+    let is_voice = |c: &&Command| matches!(c, Command::Show { slot: Slot::TeacherAudio, source: Some(_), .. });
+    let all = |told: &[Command]| (told.iter().filter(is_voice).count() >= rooms).then_some(());
+    d.plane.until("the rooms hear the teacher", all).await;
+    d.plane.read().await;
+}
+
 async fn held(d: &District, lesson: LessonId, starts_ms: i64, fault: &str, teacher: &Asker<'_>) {
+    d.plane.forget();
     d.plane.voiceless.store(fault == "no voice", Ordering::Relaxed);
     d.clock.advance(starts_ms - MINUTE - d.clock.now_ms());
     until(d, lesson, &["open"]).await;
@@ -120,6 +129,11 @@ async fn held(d: &District, lesson: LessonId, starts_ms: i64, fault: &str, teach
     }
     d.clock.advance(starts_ms - d.clock.now_ms());
     until(d, lesson, &["live"]).await;
+    // The row says so a moment before the floor does.
+    d.settle().await;
+    if !["no teacher", "no voice"].contains(&fault) {
+        heard(d, rooms).await;
+    }
     d.clock.advance(3 * MINUTE);
     d.settle().await;
     if fault == "a room leaves after three minutes" {

@@ -104,6 +104,13 @@ impl Plane {
         self.events.send(event).await.unwrap();
     }
 
+    /// Waits until all events told so far were taken.
+    pub async fn read(&self) {
+        while self.events.capacity() < self.events.max_capacity() {
+            tokio::task::yield_now().await;
+        }
+    }
+
     pub fn told(&self) -> Vec<Command> {
         self.told.lock().unwrap().clone()
     }
