@@ -13,6 +13,7 @@ export function slowDown(clone: MediaStreamTrack): void {
  * hands the wish of any sender on to the capture, and then everybody's slides come no faster than the twin.
  */
 export function slowRate(track: MediaStreamTrack | null): number | undefined {
-  const { frameRate } = track?.getConstraints() ?? {};
+  if (track === null) return undefined;
+  const { frameRate } = track.getConstraints();
   return typeof frameRate === 'object' && frameRate.max === FPS ? undefined : FPS;
 }
