@@ -50,6 +50,33 @@ async function isWhole(display) {
   }, [LARGE.height, 4]), 60_000);
 }
 
+const seatOf = (display) => display.evaluate(() => window.__tongke?.state?.seat ?? null);
+
+/**
+ * Ends the lesson and looks what became of it: displays that sit where they `sat`, the recordings there are, in how many
+ * pieces the teacher's camera is in them, and how many classrooms are in them after `since_ms`.
+ */
+async function keptOf({ api, displays, lesson }, sat, since_ms) {
+  const seats = await Promise.all(displays.map(seatOf));
+  const { id } = await lesson();
+  await api('POST', `/api/lessons/${id}/end`);
+  const recording = await until('the lesson names its recording', async () => (await lesson()).recording);
+  const detail = await until('the recording is kept', async () => {
+    const found = await api('GET', `/api/library/${recording}`);
+    return found.state === 'kept' && found;
+  });
+  const { items } = await api('GET', '/api/library');
+  const { runs } = detail.tracks.find(({ teacher, kind }) => teacher && kind === 'camera');
+  const after = detail.tracks.filter((track) =>
+    !track.teacher && track.runs.some(({ start_ms, duration_ms }) => detail.started_ms + start_ms + duration_ms > since_ms));
+  return {
+    seated: seats.filter((seat, i) => seat !== null && seat === sat[i]).length,
+    recordings: items.filter((item) => item.lesson === id).length,
+    pieces: runs.length,
+    recorded: new Set(after.map(({ who }) => who)).size,
+  };
+}
+
 /** Everybody sits, the teacher and the slides are seen. */
 async function begin(scenario, school) {
   const { teacher, displays } = school;
@@ -97,6 +124,7 @@ export async function play(scenario, { seed, seconds: wanted, warm_s, calm_s, si
     });
     const { displays } = school;
     await begin(scenario, school);
+    const sat = await Promise.all(displays.map(seatOf));
     const { queues, stop } = followQueues(lines);
     ends.unshift(stop);
     const begun_ms = Date.now() + (warm_s + calm_s) * 1000;
@@ -109,7 +137,8 @@ export async function play(scenario, { seed, seconds: wanted, warm_s, calm_s, si
     const pages = {};
     for (const [i, display] of displays.entries()) pages[ROOMS[i]] = await noted(display);
     const teacher = await noted(school.teacher);
-    return { begun_ms, ended_ms, calm_ms: calm_s * 1000, far: scenario.far, pages, teacher, idle, queues, marks };
+    const kept = scenario.isKept ? await keptOf(school, sat, marks.at(-1).at_ms) : null;
+    return { begun_ms, ended_ms, calm_ms: calm_s * 1000, far: scenario.far, pages, teacher, idle, queues, marks, kept };
   } catch (error) {
     scene.passed = false;
     throw error;

@@ -5,6 +5,7 @@
 // figure of the run (figures.mjs); `most` or `least` is its limit. Limits of frames are shares of what the camera
 // gives, which in these tests is 15 a second: 25 of 30 are 83 %.
 import { LARGE } from '../browser/lib/clips.mjs';
+import { ROOMS } from '../browser/lib/lesson.mjs';
 import {
   between, changesOfSize, concealedShare, first_s, fits_s, fpsShare, freezes, gap_s, keptShare, next_s, queue_ms,
   received_bps, reconnects, slides, slidesRate, slowShare, tall_s, tallest,
@@ -253,18 +254,31 @@ const paths = [
   event('dead-path', 'the path is dead and nobody is told', 5, 'dead', ({ lines }) => lines.room1.deaden()),
 ];
 
-const blackout = (name, title, dark_s, long) => ({
-  ...ROOM,
+const count = (what, least, name) => ({ what, unit: '', least, figure: ({ kept }) => kept[name] });
+const once = (what, name) => ({ what, unit: '', most: 1, figure: ({ kept }) => kept[name] });
+
+/** These displays lose their lines together, as when a district's line is cut, and get them back together. */
+const blackout = (name, title, dark_s, rooms, long) => ({
+  lines: rooms,
+  far: rooms,
+  rooms: rooms.length,
   name,
   title,
   long,
   follows: true,
+  isKept: true,
   least_s: dark_s + 25,
   steps: () => [
-    [5, 'dark', ({ lines }) => lines.room1.cut()],
-    [5 + dark_s, 'light', ({ lines }) => lines.room1.heal()],
+    [5, 'dark', ({ lines }) => rooms.forEach((who) => lines[who].cut())],
+    [5 + dark_s, 'light', ({ lines }) => rooms.forEach((who) => lines[who].heal())],
   ],
-  goals: [again(2, 'light')],
+  goals: [
+    again(2, 'light'),
+    count('displays in their seats again', rooms.length, 'seated'),
+    count('classrooms in the recording after it', rooms.length, 'recorded'),
+    once('recordings of the lesson', 'recordings'),
+    once('pieces of the teacher’s camera in it', 'pieces'),
+  ],
 });
 
 const noUdp = {
@@ -310,9 +324,9 @@ const clean = {
 
 export const SCENARIOS = [
   clean, ...lossy, bursts, fall, thin, beside, start, steady2m, weak, uplink, ...paths,
-  blackout('blackout-10s', '10 s without a line', 10, false),
-  blackout('blackout-60s', '60 s without a line', 60, true),
-  blackout('blackout-15min', '15 min without a line', 900, true),
+  blackout('blackout-10s', '10 s without a line', 10, ['room1'], false),
+  blackout('blackout-60s', '60 s without a line', 60, ['room1'], true),
+  blackout('blackout-15min', 'three rooms without a line for 15 min', 900, ROOMS, true),
   noUdp, school,
 ];
 
