@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use super::{Outcome, say};
-use crate::load::{self, Plan, Rates, SignIn, Target, Trial};
+use crate::load::{self, Plan, Rates, SignIn, Target, Trial, Weak};
 
 /// Lessons tried at most by `--find-limit`, where the server has no list of them.
 const MOST_LESSONS: usize = 1_024;
@@ -13,10 +13,10 @@ const MOST_LESSONS: usize = 1_024;
 #[derive(clap::Args)]
 #[command(group = clap::ArgGroup::new("from").required(true).args(["whip", "demo", "tongke"]))]
 pub(super) struct Arguments {
-    /// WHIP endpoint; `{n}` stands for the number of the lesson, from 0.
+    /// WHIP endpoint; the number of the lesson, from 0, takes the place of an n in braces.
     #[arg(long, requires = "whep")]
     whip: Option<String>,
-    /// WHEP endpoint; `{n}` as above.
+    /// WHEP endpoint, likewise.
     #[arg(long, requires = "whip")]
     whep: Option<String>,
     /// Bearer of both.
@@ -61,6 +61,12 @@ pub(super) struct Arguments {
     /// Keeps this tool's core busy, so that the server is not charged for waking it.
     #[arg(long)]
     spin: bool,
+    /// So many viewers, one in each lesson, have lines of 300 kbit/s that lose 20 %; they are told apart.
+    #[arg(long, default_value_t = 0)]
+    weak: usize,
+    /// In so many lessons the publisher's line loses 20 %; their viewers are told apart.
+    #[arg(long, default_value_t = 0)]
+    weak_uplinks: usize,
     /// The server's process, to measure its CPU and memory.
     #[arg(long)]
     pid: Option<u32>,
@@ -104,6 +110,7 @@ impl Arguments {
             pid: self.pid,
             metrics: self.metrics.clone().or_else(|| self.demo.as_deref().and_then(load::metrics_of_demo)),
             spin: self.spin,
+            weak: Weak { viewers: self.weak, uplinks: self.weak_uplinks },
         })
     }
 }

@@ -1,9 +1,10 @@
 //! `tongke load`: publishers and viewers with real DTLS-SRTP against a server's WHIP and WHEP, and what they saw.
 //!
 //! One thread, sans-IO clients, batched sockets, so that the tool is not the bottleneck. Reading order: this file (a
-//! run), `target` (which lessons), `publisher`, `viewer`, `report`, `limit`.
+//! run), `target` (which lessons), `publisher`, `viewer`, `line` (bad ones), `report`, `limit`.
 
 mod limit;
+mod line;
 mod publisher;
 mod report;
 mod target;
@@ -27,7 +28,9 @@ use crate::net::udp::{Buffers, Udp};
 use crate::peer::handshake::ClientIdentity;
 use crate::peer::{Client, OfferLine, Received};
 
+use line::Line;
 pub use limit::{Trial, find_limit};
+pub use line::Weak;
 pub use report::Report;
 pub use target::{SignIn, Target, by_number, from_demo, from_tongke, metrics_of_demo};
 
@@ -59,6 +62,8 @@ pub struct Plan {
     pub metrics: Option<String>,
     /// Never sleep, so that nobody is charged for waking this tool.
     pub spin: bool,
+    /// Bad lines.
+    pub weak: Weak,
 }
 
 /// What a publisher sends besides 50 sound packets a second.
@@ -135,7 +140,7 @@ pub async fn run(plan: &Plan) -> Result<Report, LoadError> {
     delays.borrow_mut().begin(begun.saturating_duration_since(shared.zero));
     tokio::time::sleep(plan.length).await;
     report.seconds = clock::now().saturating_duration_since(begun).as_secs_f64();
-    report.packets = viewers.iter().map(|(_, f)| f.borrow().received()).sum();
+    report.note_received(viewers.iter().map(|(_, f)| f.borrow()));
     report.note_cpu(before, report::cpu_of(plan.pid), own_before, report::cpu_of(own));
     report.note_calls(calls_before, report::calls_of(plan.metrics.as_deref()).await);
     report.server_memory_kib = plan.pid.and_then(report::memory_kib);
@@ -182,10 +187,12 @@ type Viewers = Vec<(Task, Rc<RefCell<viewer::Figures>>)>;
 /// One publisher a lesson; `None` where a full server refused it.
 async fn publish_all(plan: &Plan, shared: &Rc<Shared>, report: &mut Report) -> Result<Vec<Option<Task>>, LoadError> {
     let mut publishers = Vec::new();
-    for target in &plan.lessons {
+    let good = plan.lessons.len().saturating_sub(plan.weak.uplinks);
+    for (number, target) in plan.lessons.iter().enumerate() {
         let begun = clock::now();
         let up = vec![OfferLine::audio(true), OfferLine::video(true)];
-        match connect(shared, &target.whip, &target.token, up).await {
+        let line = (number >= good).then(|| Line::lossy_up(number as u64));
+        match connect(shared, &target.whip, &target.token, up, line).await {
             Ok(connection) => {
                 let publisher = publisher::publish(connection, plan.rates, shared.zero);
                 publishers.push(Some(tokio::task::spawn_local(publisher)));
@@ -207,17 +214,22 @@ fn view_all(
     publishers: &[Option<Task>],
     delays: &Rc<RefCell<report::Delays>>,
 ) -> Viewers {
-    let taught: Vec<&Target> =
-        plan.lessons.iter().zip(publishers).filter_map(|(target, p)| p.as_ref().map(|_| target)).collect();
+    let good = plan.lessons.len().saturating_sub(plan.weak.uplinks);
+    let lessons = plan.lessons.iter().enumerate().map(|(number, target)| (target, number < good));
+    let taught: Vec<(&Target, bool)> =
+        lessons.zip(publishers).filter_map(|(lesson, p)| p.as_ref().map(|_| lesson)).collect();
     let begun = clock::now();
     let all = (taught.len() * plan.receivers).max(1) as u32;
     (0..plan.receivers)
         .flat_map(|_| taught.iter())
         .zip(0u32..)
-        .map(|(target, number)| {
-            let figures = Rc::new(RefCell::new(viewer::Figures::default()));
+        .map(|((target, is_good), number)| {
+            let is_weak = (number as usize) < plan.weak.viewers.min(taught.len());
+            let figures = viewer::Figures { is_apart: is_weak || !is_good, ..viewer::Figures::default() };
+            let figures = Rc::new(RefCell::new(figures));
             let at = begun + plan.ramp * number / all;
-            let view = viewer::view(shared.clone(), (*target).clone(), at, delays.clone(), figures.clone());
+            let line = is_weak.then(|| Line::weak(u64::from(number)));
+            let view = viewer::view(shared.clone(), (*target).clone(), at, line, delays.clone(), figures.clone());
             (tokio::task::spawn_local(view), figures)
         })
         .collect()
@@ -268,6 +280,7 @@ impl Shared {
 struct Connection {
     client: Client,
     udp: Udp,
+    line: Option<Line>,
     server: SocketAddr,
     shared: Rc<Shared>,
 }
@@ -275,17 +288,27 @@ struct Connection {
 impl Connection {
     /// Waits for datagrams or until `until`, then lets the client do its work. Packets go to `take`.
     async fn step(&mut self, until: Instant, mut take: impl FnMut(Instant, Received<'_>)) {
-        let deadline = until.min(self.client.next_timeout());
+        let through = self.line.as_ref().and_then(Line::due);
+        let deadline = [Some(self.client.next_timeout()), through].into_iter().flatten().fold(until, Instant::min);
         tokio::select! {
             ready = self.udp.readable() => {
                 if ready.is_ok() {
                     let now = clock::now();
-                    let Self { client, udp, shared, .. } = self;
+                    let Self { client, udp, line, shared, .. } = self;
                     let mut buffers = shared.buffers.borrow_mut();
-                    while udp.receive(&mut buffers, |_, d| client.take_datagram(now, d, |p| take(now, p))) {}
+                    while udp.receive(&mut buffers, |_, d| match line {
+                        Some(line) => line.put(now, d),
+                        None => client.take_datagram(now, d, |p| take(now, p)),
+                    }) {}
                 }
             }
             () = tokio::time::sleep_until(deadline.into()) => {}
+        }
+        if let Some(line) = &mut self.line {
+            let now = clock::now();
+            while let Some(mut datagram) = line.take(now) {
+                self.client.take_datagram(now, &mut datagram, |p| take(now, p));
+            }
         }
         self.client.handle_timeout(clock::now());
         self.flush();
@@ -298,6 +321,9 @@ impl Connection {
         let path = Path { local: Local::Udp, remote: self.server };
         let mut lane = Lane { path, bytes: Vec::new(), lengths: Vec::new() };
         for datagram in self.client.outgoing.drain(..) {
+            if self.line.as_mut().is_some_and(Line::loses) {
+                continue;
+            }
             let start = lane.bytes.len();
             lane.bytes.extend_from_slice(&datagram);
             lane.finish(start);
@@ -306,7 +332,13 @@ impl Connection {
     }
 }
 
-async fn connect(shared: &Rc<Shared>, url: &str, token: &str, lines: Vec<OfferLine>) -> Result<Connection, LoadError> {
+async fn connect(
+    shared: &Rc<Shared>,
+    url: &str,
+    token: &str,
+    lines: Vec<OfferLine>,
+    line: Option<Line>,
+) -> Result<Connection, LoadError> {
     let begun = clock::now();
     let mut client = Client::new(begun, lines, shared.identity.clone(), &mut *shared.rng.borrow_mut());
     let offer = client.offer();
@@ -322,7 +354,7 @@ async fn connect(shared: &Rc<Shared>, url: &str, token: &str, lines: Vec<OfferLi
     }
     let bound = if server.is_ipv4() { "0.0.0.0:0" } else { "[::]:0" };
     let udp = Udp::new(UdpSocket::bind(bound)?)?;
-    let mut connection = Connection { client, udp, server, shared: shared.clone() };
+    let mut connection = Connection { client, udp, line, server, shared: shared.clone() };
     connection.flush();
     while !connection.client.is_connected() {
         if clock::now().saturating_duration_since(begun) > CONNECT_LIMIT {

@@ -1,6 +1,7 @@
 //! What a run measured.
 
 use std::fmt;
+use std::ops::Deref;
 use std::time::Duration;
 
 use hdrhistogram::Histogram;
@@ -62,13 +63,26 @@ pub struct Joins {
     pub slowest_refusal_ms: f64,
 }
 
+/// Viewers on bad lines and behind bad uplinks.
+#[derive(Debug, Default, Serialize)]
+pub struct Apart {
+    /// How many.
+    pub viewers: usize,
+    /// Packets they got.
+    pub packets: u64,
+    /// Packets that never came.
+    pub lost: u64,
+}
+
 /// Figures of a run.
 #[derive(Debug, Default, Serialize)]
 pub struct Report {
     /// How long media was counted.
     pub seconds: f64,
-    /// Packets the viewers got.
+    /// Packets the viewers got, those on bad lines and behind bad uplinks aside: so it is with all figures but `apart`.
     pub packets: u64,
+    /// Packets of the one that got fewest.
+    pub fewest: u64,
     /// Packets that never came, retransmissions included.
     pub lost: u64,
     /// Packets that came as retransmissions.
@@ -83,6 +97,8 @@ pub struct Report {
     pub delay_p99_by_second_ms: Vec<f64>,
     /// Joins.
     pub joins: Joins,
+    /// Those whose lines or whose publishers' lines were bad.
+    pub apart: Apart,
     /// CPU of the server, s.
     pub server_cpu_s: Option<f64>,
     /// CPU of the server for each packet the viewers got, µs.
@@ -102,9 +118,23 @@ pub struct Report {
 }
 
 impl Report {
+    /// What each viewer got while it was counted.
+    pub(super) fn note_received<F: Deref<Target = Figures>>(&mut self, viewers: impl Iterator<Item = F>) {
+        let (apart, counted): (Vec<_>, Vec<_>) =
+            viewers.map(|figures| (figures.is_apart, figures.received())).partition(|(is_apart, _)| *is_apart);
+        self.packets = counted.iter().map(|(_, packets)| packets).sum();
+        self.fewest = counted.iter().map(|(_, packets)| *packets).min().unwrap_or(0);
+        self.apart.viewers = apart.len();
+        self.apart.packets = apart.iter().map(|(_, packets)| packets).sum();
+    }
+
     pub(super) fn add(&mut self, figures: &Figures) {
-        self.lost += figures.lost();
-        self.repaired += figures.repaired;
+        if figures.is_apart {
+            self.apart.lost += figures.lost();
+        } else {
+            self.lost += figures.lost();
+            self.repaired += figures.repaired;
+        }
         let joined = &figures.joined;
         self.connected_ms.extend(joined.connected_ms);
         self.media_ms.extend(joined.media_ms);
@@ -123,7 +153,7 @@ impl Report {
         own_before: Option<f64>,
         own_after: Option<f64>,
     ) {
-        let packets = self.packets.max(1) as f64;
+        let packets = self.all_packets() as f64;
         if let (Some(before), Some(after)) = (before, after) {
             self.server_cpu_s = Some(after - before);
             self.server_cpu_us_per_packet = Some((after - before) * 1e6 / packets);
@@ -135,7 +165,7 @@ impl Report {
 
     pub(super) fn note_calls(&mut self, before: Option<u64>, after: Option<u64>) {
         if let (Some(before), Some(after)) = (before, after) {
-            self.server_calls_per_packet = Some((after - before) as f64 / self.packets.max(1) as f64);
+            self.server_calls_per_packet = Some((after - before) as f64 / self.all_packets() as f64);
         }
     }
 
@@ -154,6 +184,11 @@ impl Report {
         self.joins.connected_ms = shares(&mut self.connected_ms);
         self.joins.media_ms = shares(&mut self.media_ms);
         self.joins.slowest_refusal_ms = self.refusals_ms.iter().copied().fold(0.0, f64::max);
+    }
+
+    /// Packets that the server forwarded, to divide by.
+    fn all_packets(&self) -> u64 {
+        (self.packets + self.apart.packets).max(1)
     }
 
     /// Share of packets that never came.
@@ -193,6 +228,10 @@ impl fmt::Display for Report {
             "added delay p50 {:.2} ms, p95 {:.2} ms, p99 {:.2} ms",
             self.delay_p50_ms, self.delay_p95_ms, self.delay_p99_ms
         )?;
+        if self.apart.viewers > 0 {
+            let Apart { viewers, packets, lost } = self.apart;
+            writeln!(f, "apart, on bad lines: {viewers} viewers, {packets} packets received, {lost} lost")?;
+        }
         let most = self.delay_p99_by_second_ms.iter().copied().fold(0.0, f64::max);
         writeln!(f, "p99 by second, up to {most:.2} ms: {}", chart(&self.delay_p99_by_second_ms))?;
         let Joins { made, refused, failed, connected_ms: [c50, c95, c99], media_ms: [m50, m95, m99], .. } = self.joins;

@@ -6,7 +6,7 @@ use std::rc::Rc;
 use std::time::{Duration, Instant};
 
 use super::report::Delays;
-use super::{Connection, Joined, LoadError, Shared, Target, connect};
+use super::{Connection, Joined, Line, LoadError, Shared, Target, connect};
 use crate::media::rtp::Unwrapper;
 use crate::net::clock;
 use crate::peer::Received;
@@ -14,6 +14,8 @@ use crate::peer::Received;
 /// What one viewer saw.
 #[derive(Debug, Default)]
 pub(super) struct Figures {
+    /// Its own line or its publisher's is bad: it says nothing of the server, and is told apart.
+    pub(super) is_apart: bool,
     /// How its join went.
     pub(super) joined: Joined,
     /// Packets that came as retransmissions.
@@ -97,7 +99,7 @@ impl Figures {
         }
         let is_new = stream.note(extended - first);
         self.repaired += u64::from(is_new && packet.repaired);
-        is_new && !packet.repaired
+        is_new && !packet.repaired && !self.is_apart
     }
 }
 
@@ -106,13 +108,14 @@ pub(super) async fn view(
     shared: Rc<Shared>,
     target: Target,
     at: Instant,
+    line: Option<Line>,
     delays: Rc<RefCell<Delays>>,
     figures: Rc<RefCell<Figures>>,
 ) {
     tokio::time::sleep_until(at.into()).await;
     let begun = clock::now();
     let lines = super::viewer_lines();
-    match connect(&shared, &target.whep, &target.token, lines).await {
+    match connect(&shared, &target.whep, &target.token, lines, line).await {
         Ok(connection) => {
             figures.borrow_mut().joined.connected_ms = Some(super::ms_since(begun));
             watch(connection, begun, shared.zero, &delays, &figures).await;

@@ -1,6 +1,6 @@
 // Figures out of what was noted: pure functions of a run.
 //
-// A run is `{ begun_ms, ended_ms, calm_ms, far: [who], pages: { who: { points, seen_ms, opened_ms } },
+// A run is `{ begun_ms, ended_ms, calm_ms, far: [who], pages: { who: { points, sizes, seen_ms, opened_ms, joins_ms } },
 // teacher: { points }, idle, queues: { who: [{ at_ms, worst_ms }] }, marks: [{ at_ms, label }] }`; `points` are those of
 // watch.mjs, `seen_ms` the times of new pictures. The line is left alone for `calm_ms` before `begun_ms`. `idle` is
 // the share of this machine's processors that nobody used. A figure that cannot be had is NaN, what never came Infinity.
@@ -99,6 +99,12 @@ export function tall_s(points, from_ms, height) {
   const at = points.findIndex((point, i) =>
     i > 0 && (point.slots[TEACHER]?.height ?? 0) >= height && fpsShare(points.slice(i - 1, i + 1)) >= MOVING);
   return at < 0 ? Infinity : (points[at].at_ms - from_ms) / 1000;
+}
+
+/** Seconds until the teacher was first shown in this height. */
+export function sized_s(sizes, from_ms, height) {
+  const first = sizes.find((size) => size.slot === TEACHER && size.height >= height && size.at_ms > from_ms);
+  return first ? (first.at_ms - from_ms) / 1000 : Infinity;
 }
 
 /** Seconds until the first picture. */

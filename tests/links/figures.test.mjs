@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import {
   between, changesOfSize, concealedShare, first_s, fits_s, fpsShare, gap_s, keptShare, next_s, queue_ms, received_bps, reconnects,
-  slidesRate, slowShare, tall_s,
+  sized_s, slidesRate, slowShare, tall_s,
 } from './figures.mjs';
 import { pathOf, plot, roundUp } from './plot.mjs';
 import { judge, rowsOf } from './results.mjs';
@@ -66,6 +66,14 @@ test('a fall and the way back', () => {
   assert.equal(tall_s(between(all, 5000, 15_000), 5000, 540), Infinity);
 });
 
+test('the first picture in full size, after a time, in the teacher’s place', () => {
+  const sizes = [[100, 'teacher_video', 540], [200, 'screen', 720], [300, 'teacher_video', 270], [400, 'teacher_video', 540]]
+    .map(([at_ms, slot, height]) => ({ at_ms, slot, height }));
+  assert.equal(sized_s(sizes, 150, 540), 0.25);
+  assert.equal(sized_s(sizes, 0, 270), 0.1);
+  assert.equal(sized_s(sizes, 400, 540), Infinity);
+});
+
 test('a machine that is too slow for a quarter of the time', () => {
   assert.equal(slowShare(points(20).map((point, i) => ({ ...point, isSlow: i < 5 }))), 0.25);
 });
@@ -106,11 +114,11 @@ test('the median of the seeds is what counts, and a lesson that was not held is 
 test('every scenario has a name of its own, and its goals have figures of their own', () => {
   assert.equal(new Set(SCENARIOS.map(({ name }) => name)).size, SCENARIOS.length);
   for (const scenario of SCENARIOS) {
-    const { name, goals, far, rooms } = scenario;
+    const { name, goals, far, rooms, comes = [] } = scenario;
     const all = [...goals, ...toldOf(scenario)].map(({ what }) => what);
     assert.equal(new Set(all).size, all.length, name);
     for (const goal of goals) assert.ok((goal.most === undefined) !== (goal.least === undefined), `${name}: ${goal.what}`);
-    assert.ok(far.every((who) => Number(who.at(-1)) <= rooms), name);
+    assert.ok(far.every((who) => Number(who.at(-1)) <= rooms || comes.includes(who)), name);
   }
 });
 
@@ -119,9 +127,17 @@ function runOf(scenario) {
   const seconds = scenario.least_s ?? 20;
   const isNarrow = (i) => scenario.name.startsWith('fall') && i >= 24 && i < 20 + seconds;
   const seen_ms = Array.from({ length: seconds * 15 + 150 }, (_, i) => i * 66.7);
-  const page = { points: points(2 * seconds + 20, (i) => ({ height: isNarrow(i) ? 135 : 540 })), seen_ms, opened_ms: 0 };
+  const page = {
+    points: points(2 * seconds + 20, (i) => ({ height: isNarrow(i) ? 135 : 540 })),
+    seen_ms,
+    sizes: [{ at_ms: 1000, slot: 'teacher_video', height: 540 }],
+    opened_ms: 0,
+    joins_ms: 500,
+  };
+  const all = scenario.far.length;
   const pages = { room1: page, room2: page, room3: page };
   return {
+    kept: { seated: all, recorded: all, recordings: 1, pieces: 1 },
     begun_ms: 10_000, ended_ms: (10 + seconds) * 1000, calm_ms: 10_000,
     far: scenario.far, pages, teacher: page, idle: 0.5, queues: { room1: [] },
     marks: scenario.steps(seconds).map(([second, label]) => ({ at_ms: (10 + second) * 1000, label })),

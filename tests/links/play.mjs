@@ -37,7 +37,9 @@ function processors() {
 /** What a page noted. */
 const noted = (seat) => seat.evaluate((place) => ({
   points: window.__links.points,
+  sizes: window.__links.sizes,
   opened_ms: window.__links.opened_ms,
+  joins_ms: window.__links.joins_ms,
   seen_ms: window.__look.watched(place).map(({ at_ms }) => at_ms),
 }), PLACES.teacher);
 
@@ -89,12 +91,12 @@ async function begin(scenario, school) {
 }
 
 /** The steps in their time; gives when each was done. */
-async function go(scenario, { begun_ms, seconds, lines, displays, signal }) {
+async function go(scenario, { begun_ms, seconds, lines, school, signal }) {
   const marks = [];
   for (const [second, label, action] of scenario.steps(seconds)) {
     await pass(begun_ms + second * 1000, signal);
     marks.push({ at_ms: Date.now(), label });
-    await action({ lines, displays });
+    await action({ lines, displays: school.displays, comes: school.comes });
   }
   await pass(begun_ms + seconds * 1000, signal);
   return marks;
@@ -130,7 +132,7 @@ export async function play(scenario, { seed, seconds: wanted, warm_s, calm_s, si
     const begun_ms = Date.now() + (warm_s + calm_s) * 1000;
     await pass(begun_ms, signal);
     const before = processors();
-    const marks = await go(scenario, { begun_ms, seconds, lines, displays, signal });
+    const marks = await go(scenario, { begun_ms, seconds, lines, school, signal });
     const ended_ms = Date.now();
     const after = processors();
     const idle = (after.idle - before.idle) / (after.all - before.all);

@@ -1,14 +1,14 @@
 // What is played: how the lines are, what happens on them, and what is wanted.
 //
 // `lines` are those who have a line; the goals are about the displays of `far`. `before` makes the lines bad before anybody
-// comes; `steps(seconds)` are [second, words, action] after the calm, with action({ lines, displays }). Each goal has a
-// figure of the run (figures.mjs); `most` or `least` is its limit. Limits of frames are shares of what the camera
-// gives, which in these tests is 15 a second: 25 of 30 are 83 %.
+// comes; `steps(seconds)` are [second, words, action] after the calm, with action({ lines, displays, comes }), and those who
+// come only by a step are in `comes`. Each goal has a figure of the run (figures.mjs); `most` or `least` is its limit. Limits
+// of frames are shares of what the camera gives, which in these tests is 15 a second: 25 of 30 are 83 %.
 import { LARGE } from '../browser/lib/clips.mjs';
 import { ROOMS } from '../browser/lib/lesson.mjs';
 import {
   between, changesOfSize, concealedShare, first_s, fits_s, fpsShare, freezes, gap_s, keptShare, next_s, queue_ms,
-  received_bps, reconnects, slides, slidesRate, slowShare, tall_s, tallest,
+  received_bps, reconnects, sized_s, slides, slidesRate, slowShare, tall_s, tallest,
 } from './figures.mjs';
 import { Bottleneck } from './models.mjs';
 
@@ -178,21 +178,40 @@ const beside = {
   ],
 };
 
-const start = {
-  ...ROOM,
-  name: 'start-5m',
-  title: 'a page opens on 5 Mbit/s',
-  before: ({ room1 }) => both(room1, { rate_bps: 5 * MBIT, delay_ms: 10 }),
-  steps: always('opened', ({ displays: [display] }) => display.reload()),
+const joined = (most, who) => ({
+  what: 'full size after joining', unit: 's', most,
+  figure: ({ pages }) => sized_s(pages[who].sizes, pages[who].joins_ms ?? Infinity, LARGE.height),
+});
+
+/** A page opens on a line of 5 Mbit/s in a lesson that goes on. */
+const start = (name, title, { who, comes, most_s, action }) => ({
+  lines: [who],
+  far: [who],
+  rooms: 1,
+  comes,
+  name,
+  title,
+  before: (lines) => both(lines[who], { rate_bps: 5 * MBIT, delay_ms: 10 }),
+  steps: always('opened', action),
   goals: [
     opens(2),
+    joined(most_s, who),
     {
       what: 'full size and motion after', unit: 's', most: 4,
-      figure: worst((run, who) => tall_s(run.pages[who].points, run.pages[who].opened_ms, LARGE.height), Math.max),
+      figure: ({ pages }) => tall_s(pages[who].points, pages[who].opened_ms, LARGE.height),
     },
     concealed(1),
   ],
-};
+});
+
+const starts = [
+  start('start-5m', 'a page opens on 5 Mbit/s', {
+    who: 'room2', comes: ['room2'], most_s: 4, action: ({ comes }) => comes(1),
+  }),
+  start('again-5m', 'it opens again, and its line is remembered', {
+    who: 'room1', most_s: 1.5, action: ({ displays: [display] }) => display.reload(),
+  }),
+];
 
 const steady2m = {
   ...ROOM,
@@ -323,7 +342,7 @@ const clean = {
 };
 
 export const SCENARIOS = [
-  clean, ...lossy, bursts, fall, thin, beside, start, steady2m, weak, uplink, ...paths,
+  clean, ...lossy, bursts, fall, thin, beside, ...starts, steady2m, weak, uplink, ...paths,
   blackout('blackout-10s', '10 s without a line', 10, ['room1'], false),
   blackout('blackout-60s', '60 s without a line', 60, ['room1'], true),
   blackout('blackout-15min', 'three rooms without a line for 15 min', 900, ROOMS, true),

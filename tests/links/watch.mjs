@@ -7,6 +7,7 @@ function record() {
   const SLOTS = ['teacher_video', 'screen', 'stage_video', 'teacher_audio', 'computer_sound', 'stage_audio'];
   const connections = [];
   const points = [];
+  const sizes = [];
   let restarts = 0;
   let looked_ms = Date.now();
 
@@ -17,6 +18,7 @@ function record() {
     }
 
     createOffer(options) {
+      window.__links.joins_ms ??= Date.now();
       if (options?.iceRestart) restarts += 1;
       return super.createOffer(options);
     }
@@ -77,8 +79,17 @@ function record() {
     isLooking = false;
   }, 500);
 
-  window.__links = { points, opened_ms: performance.timeOrigin };
+  // A picture's size is told as it is shown.
+  document.addEventListener('resize', ({ target }) => {
+    const slot = target.closest?.('[data-slot]')?.dataset.slot;
+    if (slot) sizes.push({ at_ms: Date.now(), slot, height: target.videoHeight });
+  }, true);
+
+  window.__links = { points, sizes, opened_ms: performance.timeOrigin, joins_ms: null };
 }
 
-/** The script; afterwards `window.__links` has `points` and when the page was opened. */
+/**
+ * The script; afterwards `window.__links` has `points`, the `sizes` of pictures with when each was first shown, when the page
+ * was opened and when it made its first offer.
+ */
 export const RECORD = `(${record})();`;

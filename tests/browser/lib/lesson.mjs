@@ -68,11 +68,11 @@ async function openDisplay(demo, index, engine, line, init) {
 }
 
 /**
- * Starts the demo, sits everybody down and gives
- * `{ demo, teacher, displays, line, api, lesson(), close() }`. `engines` says which browser each
- * room uses; the line that can be cut is room 1's. Only the first `rooms` open their display; with
- * `isOneSchool` there are two, and both are in one school. `lines` are the lines of those who have one, by
- * who they are; `camera` is the size of the teacher's; `init` are scripts that run in every page before its own.
+ * Starts the demo, sits everybody down and gives `{ demo, teacher, displays, line, api, open, comes(index), lesson() }`.
+ * `engines` says which browser each room uses; the line that can be cut is room 1's. Only the first `rooms` open their
+ * display, the others when they are told to come; with `isOneSchool` there are two, and both are in one school. `lines` are
+ * the lines of those who have one, by who they are; `camera` is the size of the teacher's; `init` are scripts that run in
+ * every page before its own.
  */
 export async function holdLesson(t, name, {
   engines = [], minutes = 2, startsIn_s = 40, withTeacher = true, rooms = 3, isOneSchool = false, lines = { [ROOMS[0]]: makeLine() }, camera,
@@ -110,7 +110,11 @@ export async function holdLesson(t, name, {
   }
   const api = await demo.signIn(demo.said.teacher);
   const { id } = demo.said.lessons[0];
-  return { demo, teacher, displays, line: lines[ROOMS[0]], api, open, lesson: () => api('GET', `/api/lessons/${id}`) };
+  const comes = async (index) => {
+    displays[index] = await openDisplay(demo, index, engines[index] ?? 'chromium', lines[ROOMS[index]], init);
+    open.push(displays[index]);
+  };
+  return { demo, teacher, displays, line: lines[ROOMS[0]], api, open, comes, lesson: () => api('GET', `/api/lessons/${id}`) };
 }
 
 /** The state of the lesson as a page has it (the hook of the pages). */
