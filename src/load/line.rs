@@ -37,12 +37,7 @@ pub(super) struct Line {
 impl Line {
     /// A weak room's: narrow, and lossy each way. The same seed has the same fates.
     pub(super) fn weak(seed: u64) -> Self {
-        Self {
-            rng: StdRng::seed_from_u64(seed),
-            down_bps: Some(WEAK_BPS),
-            free_at: None,
-            waiting: VecDeque::new(),
-        }
+        Self { rng: StdRng::seed_from_u64(seed), down_bps: Some(WEAK_BPS), free_at: None, waiting: VecDeque::new() }
     }
 
     /// One that loses of what is sent, and nothing of what comes.

@@ -28,8 +28,8 @@ use crate::net::udp::{Buffers, Udp};
 use crate::peer::handshake::ClientIdentity;
 use crate::peer::{Client, OfferLine, Received};
 
-use line::Line;
 pub use limit::{Trial, find_limit};
+use line::Line;
 pub use line::Weak;
 pub use report::Report;
 pub use target::{SignIn, Target, by_number, from_demo, from_tongke, metrics_of_demo};
@@ -225,7 +225,7 @@ fn view_all(
         .zip(0u32..)
         .map(|((target, is_good), number)| {
             let is_weak = (number as usize) < plan.weak.viewers.min(taught.len());
-            let figures = viewer::Figures { is_apart: is_weak || !is_good, ..viewer::Figures::default() };
+            let figures = viewer::Figures::new(is_weak || !is_good);
             let figures = Rc::new(RefCell::new(figures));
             let at = begun + plan.ramp * number / all;
             let line = is_weak.then(|| Line::weak(u64::from(number)));

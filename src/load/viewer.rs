@@ -52,6 +52,11 @@ impl Stream {
 }
 
 impl Figures {
+    /// Of a viewer that has yet to join; see `is_apart`.
+    pub(super) fn new(is_apart: bool) -> Self {
+        Self { is_apart, ..Self::default() }
+    }
+
     /// Counting begins with the next packet of each stream.
     pub(super) fn begin(&mut self) {
         self.counting = true;
