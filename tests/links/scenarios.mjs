@@ -213,6 +213,15 @@ const starts = [
   }),
 ];
 
+const lossyStart = {
+  ...ROOM,
+  name: 'start-loss-20',
+  title: 'a page opens where 20 % are lost each way',
+  before: ({ room1 }) => both(room1, { loss: 0.2 }),
+  steps: always('opened', ({ displays: [display] }) => display.reload()),
+  goals: [opens(5)],
+};
+
 const steady2m = {
   ...ROOM,
   name: 'steady-2m',
@@ -342,7 +351,7 @@ const clean = {
 };
 
 export const SCENARIOS = [
-  clean, ...lossy, bursts, fall, thin, beside, ...starts, steady2m, weak, uplink, ...paths,
+  clean, ...lossy, bursts, fall, thin, beside, ...starts, lossyStart, steady2m, weak, uplink, ...paths,
   blackout('blackout-10s', '10 s without a line', 10, ['room1'], false),
   blackout('blackout-60s', '60 s without a line', 60, ['room1'], true),
   blackout('blackout-15min', 'three rooms without a line for 15 min', 900, ROOMS, true),
