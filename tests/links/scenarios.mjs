@@ -262,14 +262,14 @@ const weak = {
   ],
 };
 
-const uplink = {
+const uplinks = LOSSES.map(([loss, voice, frames]) => ({
   ...ROOM,
-  name: 'uplink-20',
-  title: 'the teacher’s uplink loses 20 %',
+  name: `uplink-${loss}`,
+  title: `the teacher’s uplink loses ${loss} %`,
   lines: ['teacher'],
-  steps: always('20 % up', ({ lines }) => lines.teacher.set('up', { loss: 0.2 })),
-  goals: [concealed(3), fps(50), steady],
-};
+  steps: always(`${loss} % up`, ({ lines }) => lines.teacher.set('up', { loss: loss / 100 })),
+  goals: [concealed(voice), fps(frames), steady],
+}));
 
 /** Something happens to the path once; afterwards all is as before. */
 const event = (name, title, most_s, label, action) => ({
@@ -351,7 +351,7 @@ const clean = {
 };
 
 export const SCENARIOS = [
-  clean, ...lossy, bursts, fall, thin, beside, ...starts, lossyStart, steady2m, weak, uplink, ...paths,
+  clean, ...lossy, bursts, fall, thin, beside, ...starts, lossyStart, steady2m, weak, ...uplinks, ...paths,
   blackout('blackout-10s', '10 s without a line', 10, ['room1'], false),
   blackout('blackout-60s', '60 s without a line', 60, ['room1'], true),
   blackout('blackout-15min', 'three rooms without a line for 15 min', 900, ROOMS, true),
