@@ -293,12 +293,12 @@ impl Connection {
         tokio::select! {
             ready = self.udp.readable() => {
                 if ready.is_ok() {
-                    let now = clock::now();
                     let Self { client, udp, line, shared, .. } = self;
                     let mut buffers = shared.buffers.borrow_mut();
-                    while udp.receive(&mut buffers, |_, d| match line {
-                        Some(line) => line.put(now, d),
-                        None => client.take_datagram(now, d, |p| take(now, p)),
+                    // How long this tool takes to read them is no delay of the server's.
+                    while udp.receive(&mut buffers, |at, _, d| match line {
+                        Some(line) => line.put(at.came, d),
+                        None => client.take_datagram(at.came, d, |p| take(at.came, p)),
                     }) {}
                 }
             }

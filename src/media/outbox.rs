@@ -29,6 +29,22 @@ pub struct Path {
     pub remote: SocketAddr,
 }
 
+/// When a datagram is handled, and when it came: a busy worker's datagrams wait for their turn, and what is told of the line
+/// must not tell of that.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Moment {
+    /// Now.
+    pub now: Instant,
+    /// When it came.
+    pub came: Instant,
+}
+
+impl From<Instant> for Moment {
+    fn from(now: Instant) -> Self {
+        Self { now, came: now }
+    }
+}
+
 /// Sealed datagrams for one destination, in order.
 #[derive(Debug)]
 pub struct Lane {

@@ -294,7 +294,7 @@ impl Room {
         is_new |= now.saturating_duration_since(layer.last_packet).as_millis() >= 1_000;
         layer.last_packet = now;
         layer.meter.note(payload.len());
-        layer.clock.note_packet(packet.timestamp, now);
+        layer.clock.note_packet(packet.timestamp, packet.came);
         if packet.audio_level.is_some() {
             track.level = packet.audio_level;
         }
@@ -366,7 +366,7 @@ impl Room {
             source: track.source,
             codec: track.codec,
             connection: track.connection,
-            arrival: now,
+            arrival: packet.came,
             range: start..batch.bytes.len(),
             audio_level: packet.audio_level,
         });

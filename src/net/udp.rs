@@ -2,12 +2,14 @@
 
 use std::io::{self, IoSliceMut};
 use std::net::{SocketAddr, UdpSocket};
+use std::time::Instant;
 
 use quinn_udp::{RecvMeta, UdpSockRef, UdpSocketState};
 use tokio::io::Interest;
 
 use super::batch::{Sender, Sent};
-use crate::media::outbox::Lane;
+use super::clock::{self, Stamps};
+use crate::media::outbox::{Lane, Moment};
 
 /// Datagrams (or GRO runs) taken in one system call.
 const BATCH: usize = 32;
@@ -33,6 +35,8 @@ pub struct Udp {
     socket: tokio::net::UdpSocket,
     state: UdpSocketState,
     sender: Sender,
+    /// When the newest datagram came.
+    newest: Instant,
     /// System calls that received.
     pub receives: u64,
     /// Datagrams received.
@@ -48,7 +52,8 @@ impl Udp {
         let _ = state.set_recv_buffer_size(UdpSockRef::from(&socket), KERNEL_BUFFER);
         let _ = state.set_send_buffer_size(UdpSockRef::from(&socket), KERNEL_BUFFER);
         let sender = Sender::new(socket.try_clone()?, state.max_gso_segments() > 1);
-        Ok(Self { socket: tokio::net::UdpSocket::from_std(socket)?, state, sender, receives: 0, received: 0 })
+        let socket = tokio::net::UdpSocket::from_std(socket)?;
+        Ok(Self { socket, state, sender, newest: clock::now(), receives: 0, received: 0 })
     }
 
     /// Waits until datagrams are there.
@@ -56,9 +61,9 @@ impl Udp {
         self.socket.readable().await
     }
 
-    /// Hands each datagram that is there to `take`; false when no more is there. At most one batch, so that commands
-    /// and timers get their turn.
-    pub fn receive(&mut self, room: &mut Buffers, mut take: impl FnMut(SocketAddr, &mut [u8])) -> bool {
+    /// Hands each datagram that is there to `take`, with when it came by the kernel's clock; false when no more is there.
+    /// At most one batch, so that commands and timers get their turn.
+    pub fn receive(&mut self, room: &mut Buffers, mut take: impl FnMut(Moment, SocketAddr, &mut [u8])) -> bool {
         let (socket, state) = (&self.socket, &self.state);
         let Buffers { buffers, metas } = room;
         let mut count = 0;
@@ -70,12 +75,15 @@ impl Udp {
             if count < BATCH { Err(io::ErrorKind::WouldBlock.into()) } else { Ok(()) }
         });
         self.receives += 1;
+        let mut stamps = Stamps::read(self.newest);
         for (buffer, meta) in buffers.iter_mut().zip(metas.iter()).take(count) {
             let stride = meta.stride.max(1);
             let Some(run) = buffer.get_mut(..meta.len) else { continue };
+            self.newest = stamps.came(meta.timestamp);
+            let at = Moment { now: stamps.now(), came: self.newest };
             for datagram in run.chunks_mut(stride) {
                 self.received += 1;
-                take(meta.addr, datagram);
+                take(at, meta.addr, datagram);
             }
         }
         received.is_ok()

@@ -161,9 +161,8 @@ impl Driver {
     fn receive(&mut self) {
         let Self { sfu, udp, buffers, out, .. } = self;
         for _ in 0..BATCHES_A_TURN {
-            let now = clock::now();
-            let any = udp.receive(buffers, |remote, datagram| {
-                sfu.handle_datagram(now, Path { local: Local::Udp, remote }, datagram, out);
+            let any = udp.receive(buffers, |at, remote, datagram| {
+                sfu.handle_datagram(at, Path { local: Local::Udp, remote }, datagram, out);
             });
             if !any {
                 break;

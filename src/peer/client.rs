@@ -17,6 +17,7 @@ use sending::SendLine;
 
 use super::handshake::{ClientIdentity, Handshake};
 use super::offer::{OPUS, OfferLine, RED, TRANSPORT_CC_ID, Telling, write_offer};
+use crate::media::departures::Feedback;
 use crate::media::ice::{Check, Credentials};
 use crate::media::receive::ReceiveStream;
 use crate::media::red;
@@ -110,6 +111,8 @@ pub struct Client {
     pub telling: Telling,
     /// What it says its line takes, bit/s, where it tells by reports.
     pub remb: Option<u64>,
+    /// What the server told last of when its packets came.
+    pub told: Option<Feedback>,
     /// Packets asked for, each time.
     pub nacks_sent: u64,
     /// Packets sent again because the server asked.
@@ -163,6 +166,7 @@ impl Client {
             events: Vec::new(),
             telling: Telling::default(),
             remb: None,
+            told: None,
             nacks_sent: 0,
             repeats_sent: 0,
             mended: 0,
@@ -417,6 +421,7 @@ impl Client {
                         stream.note_report(ntp, now);
                     }
                 }
+                Report::Transport(feedback) => self.told = Some(feedback),
                 _ => {}
             }
         }

@@ -7,7 +7,7 @@ use arrayvec::ArrayVec;
 
 use super::Peer;
 use crate::media::dtls::Progress;
-use crate::media::outbox::{Outbox, Path};
+use crate::media::outbox::{Moment, Outbox, Path};
 use crate::media::receive::ReceiveStream;
 use crate::media::red;
 use crate::media::rtcp::{self, Report};
@@ -31,6 +31,8 @@ pub struct Ingress {
     pub marker: bool,
     /// RFC 6464 level.
     pub audio_level: Option<u8>,
+    /// When it came.
+    pub came: Instant,
     /// Where the payload is in the datagram.
     pub payload: Range<usize>,
     /// Lost packets whose sound came with this one (RFC 2198), oldest first.
@@ -102,7 +104,7 @@ impl Peer {
     }
 
     /// Handles an SRTP datagram; `None` when it is nothing to forward.
-    pub fn handle_rtp(&mut self, now: Instant, path: Path, datagram: &mut [u8]) -> Option<Ingress> {
+    pub fn handle_rtp(&mut self, at: Moment, path: Path, datagram: &mut [u8]) -> Option<Ingress> {
         self.budget = self.budget.checked_sub(1)?;
         let opener = self.opener.as_mut()?;
         let header = Header::parse(datagram)?;
@@ -118,7 +120,7 @@ impl Peer {
             }
         };
         let packet = datagram.get(..len)?;
-        self.heard_on(now, path);
+        self.heard_on(at.now, path);
         self.counters.bytes_up += len as u64;
         if !self.streams.contains_key(&header.ssrc) {
             self.bind(&header, packet)?;
@@ -128,7 +130,7 @@ impl Peer {
         if let Some(id) = line.extensions.transport_cc
             && let Some([a, b]) = header.extension(packet, id)
         {
-            self.arrivals.note(u16::from_be_bytes([*a, *b]), now);
+            self.arrivals.note(u16::from_be_bytes([*a, *b]), at.came);
         }
         let audio_level = line
             .extensions
@@ -146,10 +148,10 @@ impl Peer {
         }
         let track = line.track;
         let stream = self.streams.get_mut(&header.ssrc)?;
-        stream.note(guess, header.timestamp, now);
+        stream.note(guess, header.timestamp, at.came);
         if stream.is_repair {
             let layer = stream.layer;
-            return self.restore(line_index, layer, track, &header, packet, payload);
+            return self.restore((line_index, layer, track), &header, packet, payload, at.came);
         }
         let mended = blocks.map(|(start, older)| mend(stream, guess, header.timestamp, start, older));
         Some(Ingress {
@@ -160,6 +162,7 @@ impl Peer {
             timestamp: header.timestamp,
             marker: header.marker,
             audio_level,
+            came: at.came,
             payload,
             mended: mended.unwrap_or_default(),
         })
@@ -168,12 +171,11 @@ impl Peer {
     /// RFC 4588 §4: the first two payload bytes are the original sequence number.
     fn restore(
         &mut self,
-        line: usize,
-        layer: u8,
-        track: usize,
+        (line, layer, track): (usize, u8, usize),
         header: &Header,
         packet: &[u8],
         payload: Range<usize>,
+        came: Instant,
     ) -> Option<Ingress> {
         let original = packet.get(payload.clone())?.first_chunk::<2>()?;
         let sequence = u16::from_be_bytes(*original);
@@ -188,6 +190,7 @@ impl Peer {
             timestamp: header.timestamp,
             marker: header.marker,
             audio_level: None,
+            came,
             payload: payload.start + 2..payload.end,
             mended: ArrayVec::new(),
         })
@@ -238,7 +241,7 @@ impl Peer {
     }
 
     /// Handles an SRTCP datagram.
-    pub fn handle_rtcp(&mut self, now: Instant, path: Path, wall_ntp: u64, datagram: &mut [u8]) -> Vec<RtcpIngress> {
+    pub fn handle_rtcp(&mut self, at: Moment, path: Path, wall_ntp: u64, datagram: &mut [u8]) -> Vec<RtcpIngress> {
         let Some(opener) = self.opener.as_mut() else { return vec![] };
         let Some(budget) = self.budget.checked_sub(1) else { return vec![] };
         self.budget = budget;
@@ -247,12 +250,12 @@ impl Peer {
             return vec![];
         };
         self.reports_from = rtcp::sender(datagram);
-        self.heard_on(now, path);
+        self.heard_on(at.now, path);
         let reports = rtcp::parse(datagram.get(..len).unwrap_or_default());
-        let resolved = reports.into_iter().filter_map(|r| self.resolve(r, now, wall_ntp)).collect();
+        let resolved = reports.into_iter().filter_map(|r| self.resolve(r, at, wall_ntp)).collect();
         if !self.has_transport_cc() {
             let sent = self.counters.bytes_down_before + self.counters.bytes_down;
-            self.estimate.judge_reports(now.saturating_duration_since(self.created), sent, self.wanted);
+            self.estimate.judge_reports(at.now.saturating_duration_since(self.created), sent, self.wanted);
         }
         resolved
     }
@@ -267,14 +270,14 @@ impl Peer {
         self.estimate.note_reception(now.saturating_duration_since(self.created), expected, fraction_lost);
     }
 
-    fn resolve(&mut self, report: Report, now: Instant, wall_ntp: u64) -> Option<RtcpIngress> {
+    fn resolve(&mut self, report: Report, Moment { now, came }: Moment, wall_ntp: u64) -> Option<RtcpIngress> {
         let slot_of = |slots: &[SendSlot], ssrc| slots.iter().position(|s| s.ssrc == ssrc);
         let since = now.saturating_duration_since(self.created);
         match report {
             Report::Sender { ssrc, ntp, rtp } => {
-                let at = self.clock.note(ntp, now);
+                let at = self.clock.note(ntp, came);
                 let stream = self.streams.get_mut(&ssrc)?;
-                stream.note_report(ntp, now);
+                stream.note_report(ntp, came);
                 let (layer, repair, line) = (stream.layer, stream.is_repair, stream.line);
                 let track = self.up.get(line)?.track;
                 (!repair).then_some(RtcpIngress::Clock { track, layer, ssrc, ntp, rtp, at })

@@ -16,7 +16,7 @@ use super::allot::Sharing;
 use super::departures::Ticks;
 use super::dtls::{Identity, Progress};
 use super::ice::Check;
-use super::outbox::{Outbox, Path};
+use super::outbox::{Moment, Outbox, Path};
 use super::peer::{Peer, RtcpIngress, StunOutcome};
 use super::room::Room;
 use super::sdp::Candidates;
@@ -129,15 +129,17 @@ impl Sfu {
         }
     }
 
-    /// Takes a datagram; it is opened in place.
-    pub fn handle_datagram(&mut self, now: Instant, path: Path, datagram: &mut [u8], out: &mut Outbox) {
+    /// Takes a datagram, which may have come before now; it is opened in place.
+    pub fn handle_datagram(&mut self, at: impl Into<Moment>, path: Path, datagram: &mut [u8], out: &mut Outbox) {
+        let at = at.into();
+        let now = at.now;
         // RFC 7983 §7, RFC 5761 §4.
         match datagram {
             [1, 1, ..] => strangers::handle_answer(self, now, path, datagram),
             [0..=3, ..] => self.handle_stun(now, path, datagram, out),
             [20..=63, ..] => self.handle_dtls(now, path, datagram, out),
-            [128..=191, 192..=223, ..] => self.handle_rtcp(now, path, datagram, out),
-            [128..=191, ..] => self.handle_rtp(now, path, datagram, out),
+            [128..=191, 192..=223, ..] => self.handle_rtcp(at, path, datagram, out),
+            [128..=191, ..] => self.handle_rtp(at, path, datagram, out),
             _ => self.drops.garbage += 1,
         }
     }
@@ -254,11 +256,12 @@ impl Sfu {
         }
     }
 
-    fn handle_rtp(&mut self, now: Instant, path: Path, datagram: &mut [u8], out: &mut Outbox) {
+    fn handle_rtp(&mut self, at: Moment, path: Path, datagram: &mut [u8], out: &mut Outbox) {
+        let now = at.now;
         let Some(key) = self.owner(&path) else { return strangers::handle_media(self, now, path, datagram, false) };
         let Some(peer) = self.peers.get_mut(key) else { return };
         let room = peer.room;
-        let Some(packet) = peer.handle_rtp(now, path, datagram) else { return };
+        let Some(packet) = peer.handle_rtp(at, path, datagram) else { return };
         if let Some(room) = self.rooms.get_mut(room) {
             for mended in &packet.mended {
                 room.forward(key, &packet.as_if(mended), datagram, now, &mut self.peers, out);
@@ -267,18 +270,19 @@ impl Sfu {
         }
     }
 
-    fn handle_rtcp(&mut self, now: Instant, path: Path, datagram: &mut [u8], out: &mut Outbox) {
+    fn handle_rtcp(&mut self, at: Moment, path: Path, datagram: &mut [u8], out: &mut Outbox) {
+        let now = at.now;
         let Some(key) = self.owner(&path) else { return strangers::handle_media(self, now, path, datagram, true) };
         let Some(peer) = self.peers.get_mut(key) else { return };
         let room = peer.room;
-        let ntp = self.config.wall.ntp_at(now);
-        let reports = peer.handle_rtcp(now, path, ntp, datagram);
+        let ntp = self.config.wall.ntp_at(at.came);
+        let reports = peer.handle_rtcp(at, path, ntp, datagram);
         let round_trip = peer.counters.round_trip;
         let Some(room) = self.rooms.get_mut(room) else { return };
         for report in reports {
             match report {
-                RtcpIngress::Clock { track, layer, ssrc, ntp, rtp, at } => {
-                    room.note_clock((track, layer, ssrc), (ntp, rtp), at, now, round_trip, out);
+                RtcpIngress::Clock { track, layer, ssrc, ntp, rtp, at: captured } => {
+                    room.note_clock((track, layer, ssrc), (ntp, rtp), captured, at.came, round_trip, out);
                 }
                 RtcpIngress::Nack { slot, sequences } => {
                     let Some(peer) = self.peers.get_mut(key) else { return };

@@ -1,6 +1,7 @@
 //! The whole core against real DTLS-SRTP clients, on the emulated clock and an emulated network.
 
 mod behaviour;
+mod busy;
 mod decoding;
 mod late;
 mod lines;

@@ -13,7 +13,7 @@ use tongke_signaling::command::*;
 use uuid::Uuid;
 
 use crate::media::dtls::Identity;
-use crate::media::outbox::{Local, Outbox, Path};
+use crate::media::outbox::{Local, Moment, Outbox, Path};
 use crate::media::sdp::{Candidates, MediaKind};
 use crate::media::srtp::Profile;
 use crate::media::timeline::Wall;
@@ -67,6 +67,10 @@ pub(super) struct World {
     pub(super) reporting: BTreeMap<u16, Option<u64>>,
     /// What clients say that they decode.
     pub(super) decode: BTreeMap<u16, DecodeBudget>,
+    /// The worker gets to what came this often only.
+    pub(super) busy: Option<Duration>,
+    /// What came and was not got to yet.
+    unread: Vec<(Instant, SocketAddr, Vec<u8>)>,
     pub(super) recorded: usize,
     /// Everything the server sent, lost or not.
     pub(super) sent: Vec<Vec<u8>>,
@@ -150,6 +154,8 @@ impl World {
             remembered: BTreeMap::new(),
             reporting: BTreeMap::new(),
             decode: BTreeMap::new(),
+            busy: None,
+            unread: Vec::new(),
             recorded: 0,
             sent: Vec::new(),
             astray: Vec::new(),
@@ -294,10 +300,7 @@ impl World {
             let later = self.wire.split_off(&(self.now, u64::MAX));
             for bound in std::mem::replace(&mut self.wire, later).into_values() {
                 match bound {
-                    Bound::Server(from, mut d) => {
-                        let path = Path { local: Local::Udp, remote: from };
-                        self.sfu.handle_datagram(self.now, path, &mut d, &mut self.out);
-                    }
+                    Bound::Server(from, datagram) => self.unread.push((self.now, from, datagram)),
                     Bound::Client(to, mut d) => {
                         let now = self.now;
                         match self.clients.get_mut(&to.port()) {
@@ -307,6 +310,7 @@ impl World {
                     }
                 }
             }
+            self.read();
             if self.sfu.next_timeout().is_some_and(|at| at <= self.now) {
                 self.sfu.handle_timeout(self.now, &mut self.out);
             }
@@ -315,6 +319,18 @@ impl World {
                 client.handle_timeout(now);
             }
             self.collect();
+        }
+    }
+
+    /// The worker handles what came, unless it is busy.
+    fn read(&mut self) {
+        let waited = self.unread.first().map_or(Duration::ZERO, |(came, ..)| self.now - *came);
+        if self.busy.is_some_and(|busy| waited < busy) {
+            return;
+        }
+        for (came, remote, mut datagram) in std::mem::take(&mut self.unread) {
+            let (at, path) = (Moment { now: self.now, came }, Path { local: Local::Udp, remote });
+            self.sfu.handle_datagram(at, path, &mut datagram, &mut self.out);
         }
     }
 
