@@ -121,3 +121,59 @@ where
     builder.http2().timer(TokioTimer::new()).keep_alive_interval(Some(Duration::from_secs(20)));
     builder.serve_connection_with_upgrades(stream, service).await.map_err(io::Error::other)
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use rtc_stun::attributes::ATTR_USERNAME;
+    use rtc_stun::message::{BINDING_REQUEST, Message, TransactionId};
+    use rtc_stun::textattrs::TextAttribute;
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    use tokio_rustls::TlsConnector;
+    use tokio_rustls::rustls::pki_types::pem::PemObject;
+    use tokio_rustls::rustls::pki_types::{CertificateDer, ServerName};
+    use tokio_rustls::rustls::{ClientConfig, RootCertStore};
+
+    use super::*;
+    use crate::net::tls;
+
+    /// A binding request to a session of worker 1, framed (RFC 4571).
+    fn ice_frame() -> Vec<u8> {
+        let mut check = Message::new();
+        let username = TextAttribute::new(ATTR_USERNAME, "01abcdef:theirs".to_owned());
+        check.build(&[Box::new(TransactionId::new()), Box::new(BINDING_REQUEST), Box::new(username)]).expect("builds");
+        let mut frame = (check.raw.len() as u16).to_be_bytes().to_vec();
+        frame.extend_from_slice(&check.raw);
+        frame
+    }
+
+    #[tokio::test]
+    async fn the_https_port_takes_media_beside_pages() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let made = tls::first_run(folder.path(), &["localhost".to_owned()]).expect("a certificate");
+        let listener = TcpListener::bind(("127.0.0.1", 0)).await.expect("listens");
+        let address = listener.local_addr().expect("an address");
+        let (idle, _unused) = mpsc::channel(1);
+        let (media, mut adopted) = mpsc::channel(1);
+        let app = Router::new().route("/", axum::routing::get(|| async { "page" }));
+        let served = tokio::spawn(serve(Listener { listener, app, tls: Some(made), media: vec![idle, media] }));
+
+        let mut camera = TcpStream::connect(address).await.expect("connects");
+        camera.write_all(&ice_frame()).await.expect("writes");
+        assert_eq!(adopted.recv().await.expect("is handed over").worker, 1);
+
+        let mut roots = RootCertStore::empty();
+        let made = CertificateDer::from_pem_file(folder.path().join("https-certificate.pem")).expect("reads");
+        roots.add(made).expect("is trusted");
+        let config = ClientConfig::builder().with_root_certificates(roots).with_no_client_auth();
+        let stream = TcpStream::connect(address).await.expect("connects");
+        let name = ServerName::try_from("localhost").expect("a name");
+        let mut page = TlsConnector::from(Arc::new(config)).connect(name, stream).await.expect("shakes hands");
+        page.write_all(b"GET / HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n").await.expect("asks");
+        let mut answer = String::new();
+        page.read_to_string(&mut answer).await.expect("is answered");
+        assert!(answer.starts_with("HTTP/1.1 200 ") && answer.ends_with("page"), "{answer}");
+        served.abort();
+    }
+}

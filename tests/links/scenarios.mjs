@@ -314,7 +314,7 @@ const blackout = (name, title, dark_s, rooms, long) => ({
 const noUdp = {
   ...ROOM,
   name: 'no-udp',
-  title: 'a firewall that drops UDP: ICE-TCP',
+  title: 'a firewall that passes the page’s port only: ICE-TCP on it',
   before: ({ room1 }) => both(room1, { loss: 1 }),
   steps: () => [],
   goals: [opens(5), fps(83), concealed(0.5), steady],
