@@ -66,6 +66,13 @@ pub struct Plan {
     pub weak: Weak,
 }
 
+impl Plan {
+    /// False for the lessons whose publishers' lines lose, the last ones.
+    fn has_good_uplink(&self, lesson: usize) -> bool {
+        lesson + self.weak.uplinks < self.lessons.len()
+    }
+}
+
 /// What a publisher sends besides 50 sound packets a second.
 #[derive(Clone, Copy, Debug)]
 pub struct Rates {
@@ -187,11 +194,10 @@ type Viewers = Vec<(Task, Rc<RefCell<viewer::Figures>>)>;
 /// One publisher a lesson; `None` where a full server refused it.
 async fn publish_all(plan: &Plan, shared: &Rc<Shared>, report: &mut Report) -> Result<Vec<Option<Task>>, LoadError> {
     let mut publishers = Vec::new();
-    let good = plan.lessons.len().saturating_sub(plan.weak.uplinks);
     for (number, target) in plan.lessons.iter().enumerate() {
         let begun = clock::now();
         let up = vec![OfferLine::audio(true), OfferLine::video(true)];
-        let line = (number >= good).then(|| Line::lossy_up(number as u64));
+        let line = (!plan.has_good_uplink(number)).then(|| Line::lossy_up(number as u64));
         match connect(shared, &target.whip, &target.token, up, line).await {
             Ok(connection) => {
                 let publisher = publisher::publish(connection, plan.rates, shared.zero);
@@ -214,8 +220,7 @@ fn view_all(
     publishers: &[Option<Task>],
     delays: &Rc<RefCell<report::Delays>>,
 ) -> Viewers {
-    let good = plan.lessons.len().saturating_sub(plan.weak.uplinks);
-    let lessons = plan.lessons.iter().enumerate().map(|(number, target)| (target, number < good));
+    let lessons = plan.lessons.iter().enumerate().map(|(number, target)| (target, plan.has_good_uplink(number)));
     let taught: Vec<(&Target, bool)> =
         lessons.zip(publishers).filter_map(|(lesson, p)| p.as_ref().map(|_| lesson)).collect();
     let begun = clock::now();
@@ -289,7 +294,7 @@ impl Connection {
     /// Waits for datagrams or until `until`, then lets the client do its work. Packets go to `take`.
     async fn step(&mut self, until: Instant, mut take: impl FnMut(Instant, Received<'_>)) {
         let through = self.line.as_ref().and_then(Line::due);
-        let deadline = [Some(self.client.next_timeout()), through].into_iter().flatten().fold(until, Instant::min);
+        let deadline = until.min(self.client.next_timeout()).min(through.unwrap_or(until));
         tokio::select! {
             ready = self.udp.readable() => {
                 if ready.is_ok() {
