@@ -7,6 +7,7 @@
 use std::time::Instant;
 
 use super::estimate::Fate;
+use super::feedback::Feedback;
 
 /// Packets remembered: two seconds at a thousand packets a second, more than any feedback lags.
 const REMEMBERED: usize = 2_048;
@@ -46,15 +47,6 @@ struct Departure {
     size: u16,
     /// When it was sent.
     sent: Ticks,
-}
-
-/// One feedback packet: what arrived when, from number `base` on.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub struct Feedback {
-    /// First number reported on.
-    pub base: u16,
-    /// For each number: arrival on the client's clock, in µs, or `None` when it has not come.
-    pub arrivals: Vec<Option<i64>>,
 }
 
 /// What one feedback said.

@@ -4,12 +4,14 @@
 //! Reading order: [`sfu`] (the face), [`room`] (who sees whom), [`track`] and [`slot`] (a source; a receiver's m-line),
 //! [`allot`] and [`ladder`] (who gets how much of a thin line),
 //! [`peer`] (one client), then the mechanisms: [`sdp`], [`ice`], [`dtls`], [`srtp`], [`rtp`], [`rtcp`], [`remb`],
-//! [`receive`], [`ring`], [`red`], [`twcc`], [`departures`], [`estimate`], [`pacer`], [`timeline`], [`keyframe`], [`outbox`].
+//! [`receive`], [`ring`], [`red`], [`twcc`], [`feedback`], [`departures`],
+//! [`estimate`], [`pacer`], [`timeline`], [`keyframe`], [`outbox`].
 
 pub mod allot;
 pub mod departures;
 pub mod dtls;
 pub mod estimate;
+pub mod feedback;
 pub mod ice;
 pub mod keyframe;
 pub mod ladder;

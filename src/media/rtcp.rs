@@ -1,15 +1,14 @@
 //! RTCP (RFC 3550 §6, RFC 4585, RFC 5104): what comes in as a few plain values, what goes out as bytes.
 //!
-//! Parsing is the crate's, but for REMB; building is here, straight into the outgoing buffer.
+//! Parsing is the crate's, but for REMB and transport-wide feedback; building is here, straight into the outgoing buffer.
 
 use rtc_rtcp::payload_feedbacks::full_intra_request::FullIntraRequest;
 use rtc_rtcp::payload_feedbacks::picture_loss_indication::PictureLossIndication;
 use rtc_rtcp::receiver_report::ReceiverReport;
 use rtc_rtcp::sender_report::SenderReport;
-use rtc_rtcp::transport_feedbacks::transport_layer_cc::{PacketStatusChunk, SymbolTypeTcc, TransportLayerCc};
 use rtc_rtcp::transport_feedbacks::transport_layer_nack::TransportLayerNack;
 
-use super::departures::Feedback;
+use super::feedback::{self, Feedback};
 use super::remb::{self, Remb};
 
 /// What a client reports.
@@ -60,9 +59,6 @@ pub const MAX_NACKED: usize = 256;
 /// Reports taken from one datagram.
 const MAX_REPORTS: usize = 128;
 
-/// Packets reported on in one transport-wide feedback; a browser reports every 250 ms at the slowest.
-const MAX_ACKNOWLEDGED: usize = 4_096;
-
 /// The SSRC of the sender: plain also in SRTCP (RFC 3711 §3.4).
 pub fn sender(packet: &[u8]) -> Option<u32> {
     packet.get(4..8).and_then(|s| s.first_chunk::<4>()).map(|s| u32::from_be_bytes(*s))
@@ -77,6 +73,11 @@ pub fn parse(packet: &[u8]) -> Vec<Report> {
         rest = after;
         if remb::is_remb(first) {
             reports.extend(remb::parse(first).map(Report::Remb));
+            continue;
+        }
+        if feedback::is_feedback(first) {
+            let Some(feedback) = feedback::parse(first) else { return Vec::new() };
+            reports.push(Report::Transport(feedback));
             continue;
         }
         let Ok(packets) = rtc_rtcp::packet::unmarshal(&mut &*first) else { return Vec::new() };
@@ -105,40 +106,11 @@ fn take(packet: &dyn rtc_rtcp::packet::Packet, reports: &mut Vec<Report>) {
     } else if let Some(nack) = any.downcast_ref::<TransportLayerNack>() {
         let sequences = nack.nacks.iter().flat_map(|n| n.packet_list()).take(MAX_NACKED).collect();
         reports.push(Report::Nack { ssrc: nack.media_ssrc, sequences });
-    } else if let Some(cc) = any.downcast_ref::<TransportLayerCc>() {
-        reports.extend(transport(cc).map(Report::Transport));
     } else if let Some(pli) = any.downcast_ref::<PictureLossIndication>() {
         reports.push(Report::KeyFrame { ssrc: pli.media_ssrc });
     } else if let Some(fir) = any.downcast_ref::<FullIntraRequest>() {
         reports.extend(fir.fir.iter().map(|f| Report::KeyFrame { ssrc: f.ssrc }));
     }
-}
-
-/// Numbers with their arrivals; the crate leaves the chunks as they came.
-fn transport(cc: &TransportLayerCc) -> Option<Feedback> {
-    let count = usize::from(cc.packet_status_count);
-    if count > MAX_ACKNOWLEDGED {
-        return None;
-    }
-    let symbols = cc.packet_chunks.iter().flat_map(|chunk| {
-        let (run, vector) = match chunk {
-            PacketStatusChunk::RunLengthChunk(c) => (Some((c.packet_status_symbol, c.run_length)), None),
-            PacketStatusChunk::StatusVectorChunk(c) => (None, Some(&c.symbol_list)),
-        };
-        let repeated = run.into_iter().flat_map(|(symbol, n)| std::iter::repeat_n(symbol, usize::from(n)));
-        repeated.chain(vector.into_iter().flatten().copied())
-    });
-    let mut deltas = cc.recv_deltas.iter();
-    // 24 bits, signed, in 64 ms.
-    let mut at_us = i64::from((cc.reference_time << 8) as i32 >> 8) * 64_000;
-    let arrivals = symbols.take(count).map(|symbol| match symbol {
-        SymbolTypeTcc::PacketReceivedSmallDelta | SymbolTypeTcc::PacketReceivedLargeDelta => {
-            at_us += deltas.next()?.delta;
-            Some(at_us)
-        }
-        _ => None,
-    });
-    Some(Feedback { base: cc.base_sequence_number, arrivals: arrivals.collect() })
 }
 
 fn reception(r: &rtc_rtcp::reception_report::ReceptionReport) -> Report {

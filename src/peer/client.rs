@@ -17,7 +17,7 @@ use sending::SendLine;
 
 use super::handshake::{ClientIdentity, Handshake};
 use super::offer::{OPUS, OfferLine, RED, TRANSPORT_CC_ID, Telling, write_offer};
-use crate::media::departures::Feedback;
+use crate::media::feedback::Feedback;
 use crate::media::ice::{Check, Credentials};
 use crate::media::receive::ReceiveStream;
 use crate::media::red;

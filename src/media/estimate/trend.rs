@@ -1,8 +1,6 @@
 //! Does the way take longer and longer? Then a queue builds somewhere on it (draft-ietf-rmcat-gcc-02 §5, with a line
 //! fitted through the last groups instead of a filter).
 
-use std::collections::VecDeque;
-
 /// Packets sent within this time are one group: a frame leaves as a burst, which says nothing about queues. µs.
 const GROUP_US: i64 = 5_000;
 /// Groups the line is fitted through.
@@ -60,7 +58,7 @@ pub(super) struct Trend {
     groups: f64,
     sum_ms: f64,
     smooth_ms: f64,
-    points: VecDeque<(f64, f64)>,
+    points: Points,
     threshold: f64,
     over_ms: f64,
     over_count: u32,
@@ -77,7 +75,7 @@ impl Default for Trend {
             groups: 0.0,
             sum_ms: 0.0,
             smooth_ms: 0.0,
-            points: VecDeque::with_capacity(POINTS + 1),
+            points: Points::default(),
             threshold: THRESHOLD_MS,
             over_ms: 0.0,
             over_count: 0,
@@ -122,13 +120,9 @@ impl Trend {
         self.groups += 1.0;
         self.sum_ms += more_ms;
         self.smooth_ms = SMOOTHING * self.smooth_ms + (1.0 - SMOOTHING) * self.sum_ms;
-        self.points.push_back(((done.arrived - self.origin) as f64 / 1e3, self.smooth_ms));
-        if self.points.len() > POINTS {
-            self.points.pop_front();
-        }
-        if self.points.len() == POINTS {
-            let steepness = slope(&self.points) * self.groups.min(MAX_GROUPS) * GAIN;
-            self.judge(steepness, sent_ms);
+        self.points.push((done.arrived - self.origin) as f64 / 1e3, self.smooth_ms);
+        if let Some(slope) = self.points.slope() {
+            self.judge(slope * self.groups.min(MAX_GROUPS) * GAIN, sent_ms);
         }
     }
 
@@ -153,16 +147,43 @@ impl Trend {
     }
 }
 
-/// Least squares.
-fn slope(points: &VecDeque<(f64, f64)>) -> f64 {
-    let n = points.len() as f64;
-    let (x, y) = points.iter().fold((0.0, 0.0), |(x, y), p| (x + p.0, y + p.1));
-    let (x, y) = (x / n, y / n);
-    let (up, down) = points.iter().fold((0.0, 0.0), |(up, down), p| {
-        let d = p.0 - x;
-        (up + d * (p.1 - y), down + d * d)
-    });
-    if down > 0.0 { up / down } else { 0.0 }
+/// The last points. For least squares their order does not count, so the newest takes the place of the oldest.
+#[derive(Debug, Default)]
+struct Points {
+    x: [f64; POINTS],
+    y: [f64; POINTS],
+    pushed: usize,
+}
+
+impl Points {
+    fn push(&mut self, x: f64, y: f64) {
+        let at = self.pushed % POINTS;
+        if let (Some(place_x), Some(place_y)) = (self.x.get_mut(at), self.y.get_mut(at)) {
+            (*place_x, *place_y) = (x, y);
+        }
+        self.pushed += 1;
+    }
+
+    /// Least squares, once there are enough.
+    fn slope(&self) -> Option<f64> {
+        if self.pushed < POINTS {
+            return None;
+        }
+        let mean = |of: &[f64; POINTS]| sum(of.iter().copied()) / POINTS as f64;
+        let (x, y) = (mean(&self.x), mean(&self.y));
+        let up = sum(self.x.iter().zip(&self.y).map(|(px, py)| (px - x) * (py - y)));
+        let down = sum(self.x.iter().map(|px| (px - x) * (px - x)));
+        Some(if down > 0.0 { up / down } else { 0.0 })
+    }
+}
+
+/// Four sums beside each other, so that no addition waits for the one before: this is done for each frame and receiver.
+fn sum(of: impl Iterator<Item = f64>) -> f64 {
+    let mut lanes = [0.0; 4];
+    for (i, value) in of.enumerate() {
+        lanes[i % 4] += value;
+    }
+    (lanes[0] + lanes[1]) + (lanes[2] + lanes[3])
 }
 
 #[cfg(test)]
