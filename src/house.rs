@@ -30,6 +30,7 @@ use crate::media::dtls::Identity;
 use crate::media::sdp::Candidates;
 use crate::net::http::Listener;
 use crate::net::lines::LineFigures;
+use crate::net::split::Sockets;
 use crate::net::tls::write_private;
 use crate::net::worker::Worker;
 use crate::net::{clock, http, metrics, tls, worker};
@@ -266,8 +267,8 @@ fn open_workers(
     let tcp_ports: Vec<u16> = tcp_port.iter().map(|_| config.tcp_port).chain([local.port()]).collect();
     let mut workers = Vec::new();
     for number in 0..config.worker_count() {
-        let socket = bind_udp(local.ip(), config.udp_port, number)?;
-        let port = socket.local_addr().map_err(io("UDP socket"))?.port();
+        let sockets = bind_udp(local.ip(), config.udp_port, number)?;
+        let port = sockets.prompt.local_addr().map_err(io("UDP socket"))?.port();
         let sfu = SfuConfig {
             worker: number,
             candidates: candidates(config, number, addresses, port, &tcp_ports),
@@ -277,7 +278,7 @@ fn open_workers(
             seed: rand::rng().random(),
         };
         let sink = tap::sink(recorder.clone());
-        workers.push(worker::spawn(sfu, socket, events.clone(), sink).map_err(io("media worker"))?);
+        workers.push(worker::spawn(sfu, sockets, events.clone(), sink).map_err(io("media worker"))?);
     }
     Ok((workers, tcp_port))
 }
@@ -298,9 +299,9 @@ fn candidates(config: &Config, worker: u8, addresses: &[IpAddr], udp_port: u16, 
 }
 
 /// The planned port, or any where it is taken and port 0 was asked for (several demos on one machine).
-fn bind_udp(ip: IpAddr, first: u16, number: u8) -> Result<UdpSocket, HouseError> {
+fn bind_udp(ip: IpAddr, first: u16, number: u8) -> Result<Sockets, HouseError> {
     let port = if first == 0 { 0 } else { first + u16::from(number) };
-    UdpSocket::bind(SocketAddr::new(ip, port)).map_err(io(format!("UDP port {port}")))
+    Sockets::bind(SocketAddr::new(ip, port)).map_err(io(format!("UDP port {port}")))
 }
 
 /// The certificate must outlive a restart, or clients could not come back to their sessions.

@@ -21,9 +21,10 @@ use rand::rngs::StdRng;
 use rtc_crypto::RTCCryptoProvider;
 use rtc_crypto::providers::RingProvider;
 
-use crate::media::outbox::{Lane, Local, Path};
+use crate::media::outbox::{Lane, Local, Moment, Path};
 use crate::media::srtp::Profile;
 use crate::net::clock;
+use crate::net::split::Sockets;
 use crate::net::udp::{Buffers, Udp};
 use crate::peer::handshake::ClientIdentity;
 use crate::peer::{Client, OfferLine, Received};
@@ -301,10 +302,11 @@ impl Connection {
                     let Self { client, udp, line, shared, .. } = self;
                     let mut buffers = shared.buffers.borrow_mut();
                     // How long this tool takes to read them is no delay of the server's.
-                    while udp.receive(&mut buffers, |at, _, d| match line {
-                        Some(line) => line.put(at.came, d),
-                        None => client.take_datagram(at.came, d, |p| take(at.came, p)),
-                    }) {}
+                    let mut hand = |at: Moment, _, datagram: &mut [u8]| match line {
+                        Some(line) => line.put(at.came, datagram),
+                        None => client.take_datagram(at.came, datagram, |p| take(at.came, p)),
+                    };
+                    while udp.receive(&mut buffers, &mut hand) {}
                 }
             }
             () = tokio::time::sleep_until(deadline.into()) => {}
@@ -358,7 +360,7 @@ async fn connect(
         return Err(fail("no UDP candidate in the answer".to_owned()));
     }
     let bound = if server.is_ipv4() { "0.0.0.0:0" } else { "[::]:0" };
-    let udp = Udp::new(UdpSocket::bind(bound)?)?;
+    let udp = Udp::new(Sockets { prompt: UdpSocket::bind(bound)?, patient: None })?;
     let mut connection = Connection { client, udp, line: None, server, shared: shared.clone() };
     connection.flush();
     while !connection.client.is_connected() {

@@ -4,6 +4,9 @@
 //! Gathering saves about a tenth of the CPU of a paced packet (10 lessons × 10 receivers on loopback) and costs up to
 //! 2 ms, which a video frame does not notice. Sound, reports and handshakes never wait, and take along what does.
 //!
+//! Where the kernel sorts what comes ([`super::split`]), and pictures come many and singly, they wait before they wake anybody
+//! ([`Gather::is_patient`]) and are sent at once when they are read.
+//!
 //! The recorder gets its packets many at a time: each hand-over wakes its thread, which costs more than writing a packet.
 
 use std::time::{Duration, Instant};
@@ -14,6 +17,9 @@ const WAIT: Duration = Duration::from_millis(2);
 const BUSY: u64 = 10_000;
 /// The rate is counted over this time.
 const WINDOW: Duration = Duration::from_millis(100);
+/// Pictures a second, too few of which come at once to be runs, from which on they wait in their socket: so that two or more
+/// come each time.
+const SINGLY: u64 = 1_000;
 /// So many datagrams fill a system call; more would only delay them.
 const ENOUGH: usize = 64;
 
@@ -23,25 +29,41 @@ pub struct Gather {
     held_since: Option<Instant>,
     window: Option<Instant>,
     sent: u64,
+    /// Pictures received by then, and runs of them.
+    came: (u64, u64),
     busy: bool,
+    patient: bool,
 }
 
 impl Gather {
-    /// True when what waits (`datagrams`, of which some may be `urgent`) should be sent now.
-    pub fn is_ripe(&mut self, now: Instant, datagrams: usize, urgent: bool) -> bool {
+    /// Notes how many pictures were received since the beginning, where the kernel sorts, and how many runs of them.
+    pub fn note(&mut self, now: Instant, pictures: u64, runs: u64) {
         let begun = *self.window.get_or_insert(now);
         let elapsed = now.saturating_duration_since(begun);
-        if elapsed >= WINDOW {
-            self.busy = self.sent * 1_000 >= BUSY * elapsed.as_millis() as u64;
-            (self.window, self.sent) = (Some(now), 0);
+        if elapsed < WINDOW {
+            return;
         }
+        let at_least = |count: u64, a_second: u64| count * 1_000 >= a_second * elapsed.as_millis() as u64;
+        self.busy = at_least(self.sent, BUSY);
+        let (more, more_runs) = (pictures - self.came.0, runs - self.came.1);
+        self.patient = self.busy && at_least(more, SINGLY) && more < 2 * more_runs;
+        (self.window, self.sent, self.came) = (Some(now), 0, (pictures, runs));
+    }
+
+    /// True while pictures should be left in their socket for a moment.
+    pub fn is_patient(&self) -> bool {
+        self.patient
+    }
+
+    /// True when what waits (`datagrams`, of which some may be `urgent`) should be sent now.
+    pub fn is_ripe(&mut self, now: Instant, datagrams: usize, urgent: bool) -> bool {
         if datagrams == 0 {
             self.held_since = None;
             return false;
         }
         let since = *self.held_since.get_or_insert(now);
         let waited = now.saturating_duration_since(since) >= WAIT;
-        if self.busy && !urgent && !waited && datagrams < ENOUGH {
+        if self.busy && !self.patient && !urgent && !waited && datagrams < ENOUGH {
             return false;
         }
         self.sent += datagrams as u64;
@@ -93,10 +115,12 @@ mod tests {
 
     fn busy(t0: Instant) -> (Gather, Instant) {
         let mut gather = Gather::default();
+        gather.note(t0, 0, 0);
         for ms in 0..100 {
             assert!(gather.is_ripe(t0 + Duration::from_millis(ms), 20, false), "nothing waits while idle");
         }
-        (gather, t0 + Duration::from_millis(100))
+        gather.note(t0 + WINDOW, 0, 0);
+        (gather, t0 + WINDOW)
     }
 
     #[test]
@@ -134,7 +158,24 @@ mod tests {
     fn it_is_idle_again_when_the_traffic_ends() {
         let (mut gather, now) = busy(crate::net::clock::now());
         assert!(!gather.is_ripe(now + WINDOW, 0, false));
-        assert!(!gather.is_ripe(now + WINDOW * 2, 0, false));
-        assert!(gather.is_ripe(now + WINDOW * 2, 5, false));
+        gather.note(now + WINDOW, 0, 0);
+        assert!(gather.is_ripe(now + WINDOW, 5, false));
+    }
+
+    #[test]
+    fn many_pictures_that_come_singly_wait_in_their_socket_and_nothing_waits_twice() {
+        let patient = |pictures: u64, runs: u64, sent: usize| {
+            let (mut gather, now) = (Gather::default(), crate::net::clock::now());
+            gather.note(now, 0, 0);
+            assert!(gather.is_ripe(now, sent, false));
+            gather.note(now + WINDOW, pictures, runs);
+            assert_eq!(gather.is_ripe(now + WINDOW, 1, false), gather.is_patient() || sent < 1_000);
+            gather.is_patient()
+        };
+        assert!(patient(100, 80, 1_000));
+        assert!(!patient(99, 99, 1_000), "few");
+        assert!(!patient(800, 100, 1_000), "in bursts");
+        assert!(!patient(100, 100, 999), "an idle worker");
+        assert!(!patient(0, 0, 1_000), "a kernel that does not sort");
     }
 }

@@ -1,7 +1,7 @@
 //! Drivers of the media core: sockets, threads, the clock. No rule about who gets what lives here.
 //!
 //! Reading order: [`worker`] (one thread, one core, one [`crate::media::Sfu`]), [`gather`] (when to send),
-//! [`udp`], [`batch`], [`tcp`], [`http`], [`tls`], [`metrics`], [`lines`], [`clock`].
+//! [`split`], [`udp`], [`batch`], [`tcp`], [`http`], [`tls`], [`metrics`], [`lines`], [`clock`].
 
 pub mod batch;
 pub mod busy;
@@ -10,6 +10,7 @@ pub mod gather;
 pub mod http;
 pub mod lines;
 pub mod metrics;
+pub mod split;
 pub mod tcp;
 pub mod tls;
 pub mod udp;

@@ -126,6 +126,11 @@ impl Connections {
         (Self { held: HashMap::new(), next: 0, events, swept: None, drops: 0 }, receiver)
     }
 
+    /// True while there is none.
+    pub fn is_empty(&self) -> bool {
+        self.held.is_empty()
+    }
+
     /// Takes a connection over; must be called on the worker's runtime, so that no packet changes threads later.
     pub fn take(&mut self, now: Instant, adopted: Adopted) -> io::Result<(Path, Vec<u8>)> {
         if self.held.len() >= MAX_CONNECTIONS {

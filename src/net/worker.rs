@@ -2,11 +2,10 @@
 //! threads per packet but the recorder's bounded queue.
 
 use std::io;
-use std::net::UdpSocket;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::thread;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use tokio::sync::mpsc;
 use tongke_signaling::command::{Command, Event};
@@ -16,8 +15,9 @@ use super::busy::{Busy, thread_cpu};
 use super::clock;
 use super::gather::{Gather, Hoard};
 use super::metrics::WorkerFigures;
+use super::split::Sockets;
 use super::tcp::{Adopted, Connections, TcpEvent};
-use super::udp::{Buffers, Udp};
+use super::udp::{BATCHES_A_TURN, Buffers, Udp};
 use crate::media::outbox::{Local, Outbox, Path, RecordBatch};
 use crate::media::{Sfu, SfuConfig};
 
@@ -25,8 +25,10 @@ use crate::media::{Sfu, SfuConfig};
 const COMMANDS: usize = 1_024;
 /// Connections waiting to be taken over.
 const ADOPTIONS: usize = 64;
-/// UDP batches handled before commands and timers are looked at again.
-const BATCHES_A_TURN: usize = 8;
+/// A worker whose pictures may wait stays with its sockets for so long, and for so long while it has TCP connections, which
+/// its runtime serves.
+const STAY: Duration = Duration::from_millis(10);
+const STAY_WITH_TCP: Duration = Duration::from_millis(1);
 
 /// Takes packets for the recorder and leaves an empty batch in its place. Must not block.
 pub type RecordSink = Box<dyn FnMut(&mut RecordBatch) + Send>;
@@ -45,7 +47,7 @@ pub struct Worker {
 /// Starts a worker. Events that find the channel full are lost and counted: media never waits.
 pub fn spawn(
     config: SfuConfig,
-    socket: UdpSocket,
+    sockets: Sockets,
     events: mpsc::Sender<Event>,
     record: RecordSink,
 ) -> io::Result<Worker> {
@@ -64,7 +66,7 @@ pub fn spawn(
             let (tcp, tcp_events) = Connections::new();
             let driver = Driver {
                 sfu: Sfu::new(config),
-                udp: Udp::new(socket)?,
+                udp: Udp::new(sockets)?,
                 buffers: Buffers::default(),
                 tcp,
                 out: Outbox::new(),
@@ -108,11 +110,11 @@ impl Driver {
         mut tcp_events: mpsc::Receiver<TcpEvent>,
     ) -> io::Result<()> {
         loop {
-            let due = [self.gather.due(), self.hoard.due(), self.sfu.next_timeout(), self.tcp.due()];
+            let (timeout, is_patient) = (self.due(), self.gather.is_patient());
             let mut was_ordered = false;
-            let timeout = due.into_iter().flatten().min();
             let sleep = async {
                 match timeout {
+                    _ if is_patient => {}
                     Some(at) => tokio::time::sleep_until(at.into()).await,
                     None => std::future::pending().await,
                 }
@@ -131,37 +133,76 @@ impl Driver {
                         self.sfu.handle_command(now, more, &mut self.out);
                     }
                 }
-                () = sleep => {}
-                ready = self.udp.readable() => {
-                    ready?;
-                    self.receive();
-                }
                 Some(event) = tcp_events.recv() => self.handle_tcp(event),
                 Some(adopted) = adoptions.recv() => match self.tcp.take(clock::now(), adopted) {
                     Ok((path, first)) => self.handle_frame(path, first),
                     Err(cause) => warn!(%cause, "a TCP connection could not be taken over"),
                 },
+                () = sleep => {}
+                ready = self.udp.readable() => {
+                    ready?;
+                    self.receive();
+                }
             }
-            let now = clock::now();
-            if self.sfu.next_timeout().is_some() {
-                self.sfu.handle_timeout(now, &mut self.out);
-            }
-            self.flush(now);
-            // An order may end a recording.
-            self.hand_over(now, was_ordered);
-            self.tcp.sweep(now, |path| self.sfu.owns(path));
-            if self.busy.is_due(now) {
-                let full = self.busy.note(now, thread_cpu());
-                self.sfu.set_full(full);
-                self.figures.full.store(u64::from(full), Ordering::Relaxed);
+            self.turn(was_ordered);
+            if self.gather.is_patient() {
+                self.stay(|| !commands.is_empty() || commands.is_closed() || !adoptions.is_empty())?;
+                // TCP connections are the runtime's.
+                tokio::task::yield_now().await;
             }
         }
+    }
+
+    /// While pictures may wait, the worker waits for what may not, without its runtime, whose timers are a millisecond
+    /// coarse. `is_called`: somebody else has something for it.
+    fn stay(&mut self, is_called: impl Fn() -> bool) -> io::Result<()> {
+        let mut now = clock::now();
+        let back = now + if self.tcp.is_empty() { STAY } else { STAY_WITH_TCP };
+        while now < back && self.gather.is_patient() && !is_called() {
+            let until = self.due().into_iter().chain([back, self.udp.patient_until()]).min().unwrap_or(back);
+            let is_prompt = self.udp.wait(now, until)?;
+            let Self { sfu, udp, buffers, out, .. } = self;
+            udp.receive_waited(clock::now(), is_prompt, buffers, &mut |at, remote, datagram: &mut [u8]| {
+                sfu.handle_datagram(at, Path { local: Local::Udp, remote }, datagram, out);
+            });
+            now = self.turn(false);
+        }
+        Ok(())
+    }
+
+    /// When something is due though nothing comes.
+    fn due(&self) -> Option<Instant> {
+        let due = [self.gather.due(), self.hoard.due(), self.sfu.next_timeout(), self.tcp.due()];
+        due.into_iter().flatten().min()
+    }
+
+    /// What follows whatever happened; gives the time.
+    fn turn(&mut self, was_ordered: bool) -> Instant {
+        let now = clock::now();
+        if self.sfu.next_timeout().is_some() {
+            self.sfu.handle_timeout(now, &mut self.out);
+        }
+        if self.udp.is_split() {
+            self.gather.note(now, self.udp.got.pictures, self.udp.got.runs);
+        } else {
+            self.gather.note(now, 0, 0);
+        }
+        self.flush(now);
+        // An order may end a recording.
+        self.hand_over(now, was_ordered);
+        self.tcp.sweep(now, |path| self.sfu.owns(path));
+        if self.busy.is_due(now) {
+            let full = self.busy.note(now, thread_cpu());
+            self.sfu.set_full(full);
+            self.figures.full.store(u64::from(full), Ordering::Relaxed);
+        }
+        now
     }
 
     fn receive(&mut self) {
         let Self { sfu, udp, buffers, out, .. } = self;
         for _ in 0..BATCHES_A_TURN {
-            let any = udp.receive(buffers, |at, remote, datagram| {
+            let any = udp.receive(buffers, &mut |at, remote, datagram: &mut [u8]| {
                 sfu.handle_datagram(at, Path { local: Local::Udp, remote }, datagram, out);
             });
             if !any {
@@ -218,8 +259,8 @@ impl Driver {
             (&figures.send_drops, sent.drops + self.tcp.drops),
             (&figures.datagrams_sent, sent.datagrams),
             (&figures.send_calls, sent.calls),
-            (&figures.datagrams_received, self.udp.received),
-            (&figures.receive_calls, self.udp.receives),
+            (&figures.datagrams_received, self.udp.got.datagrams),
+            (&figures.receive_calls, self.udp.got.calls),
             (&figures.turns, self.turns),
             (&figures.strangers, drops.strangers),
             (&figures.checks_refused, drops.checks),

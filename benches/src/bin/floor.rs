@@ -66,7 +66,10 @@ fn measure(together: usize, run: usize) -> std::io::Result<f64> {
     done.store(true, Ordering::Relaxed);
     let read = reader.join().map_err(|_| std::io::Error::other("the reader failed"))?;
     let sent = (sender.sent.datagrams - sender.sent.drops) * DATAGRAM as u64;
-    println!("{together:>4} receivers at a time, {run} packets each: {each:.2} µs a packet, {:.3} % read", read as f64 * 100.0 / sent as f64);
+    println!(
+        "{together:>4} receivers at a time, {run} packets each: {each:.2} µs a packet, {:.3} % read",
+        read as f64 * 100.0 / sent as f64
+    );
     Ok(each)
 }
 
