@@ -17,7 +17,7 @@ use nix::sys::socket::{ControlMessage, MsgFlags, MultiHeaders, SockaddrStorage, 
 use crate::media::outbox::{Lane, Local};
 
 /// Messages in one system call.
-const MESSAGES: usize = 64;
+const MESSAGES: usize = 128;
 /// A GSO run must fit an IP packet.
 const MAX_RUN_BYTES: usize = 60_000;
 /// The kernel's UDP_MAX_SEGMENTS of old; newer ones take 128.

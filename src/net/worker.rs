@@ -133,7 +133,13 @@ impl Driver {
                         self.sfu.handle_command(now, more, &mut self.out);
                     }
                 }
-                Some(event) = tcp_events.recv() => self.handle_tcp(event),
+                Some(event) = tcp_events.recv() => {
+                    self.handle_tcp(event);
+                    for _ in 0..tcp_events.len() {
+                        let Ok(more) = tcp_events.try_recv() else { break };
+                        self.handle_tcp(more);
+                    }
+                }
                 Some(adopted) = adoptions.recv() => match self.tcp.take(clock::now(), adopted) {
                     Ok((path, first)) => self.handle_frame(path, first),
                     Err(cause) => warn!(%cause, "a TCP connection could not be taken over"),
@@ -147,7 +153,8 @@ impl Driver {
             self.turn(was_ordered);
             if self.gather.is_patient() {
                 self.stay(|| !commands.is_empty() || commands.is_closed() || !adoptions.is_empty())?;
-                // TCP connections are the runtime's.
+                // TCP connections are the runtime's: once for it to learn what has come, and once more to read that.
+                tokio::task::yield_now().await;
                 tokio::task::yield_now().await;
             }
         }
