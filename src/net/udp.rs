@@ -49,7 +49,7 @@ pub struct Got {
     pub calls: u64,
     /// Datagrams.
     pub datagrams: u64,
-    /// Of them those long enough for pictures.
+    /// Of them those long enough for pictures, where the kernel keeps these apart.
     pub pictures: u64,
     /// These, where each run of them from one client that came at once counts as one.
     pub runs: u64,
@@ -60,8 +60,6 @@ pub struct Udp {
     prompt: Inlet,
     patient: Option<Inlet>,
     sender: Sender,
-    /// When the newest datagram came.
-    newest: Instant,
     /// Where the last picture came from, and when.
     picture: Option<(SocketAddr, Instant)>,
     /// When what may wait was last looked at.
@@ -76,8 +74,8 @@ impl Udp {
         let sending = prompt.try_clone()?;
         let prompt = Inlet::new(prompt)?;
         let sender = Sender::new(sending, prompt.state.max_gso_segments() > 1);
-        let (newest, patient) = (clock::now(), patient.map(Inlet::new).transpose()?);
-        Ok(Self { prompt, patient, sender, newest, picture: None, looked: newest, got: Got::default() })
+        let patient = patient.map(Inlet::new).transpose()?;
+        Ok(Self { prompt, patient, sender, picture: None, looked: clock::now(), got: Got::default() })
     }
 
     /// Waits until datagrams are there.
@@ -95,15 +93,10 @@ impl Udp {
     /// At most a batch of each socket, so that commands and timers get their turn.
     pub fn receive(&mut self, room: &mut Buffers, take: &mut Take<'_>) -> bool {
         let prompt = self.prompt.receive_ready(room);
-        let mut is_more = self.hand_on(prompt, room, take);
+        let mut is_more = self.hand_on(prompt, false, room, take);
         let waiting = self.patient.as_ref().and_then(|patient| patient.receive_ready(room));
-        is_more |= self.hand_on(waiting, room, take);
+        is_more |= self.hand_on(waiting, true, room, take);
         is_more
-    }
-
-    /// True if the kernel keeps apart what may wait.
-    pub fn is_split(&self) -> bool {
-        self.patient.is_some()
     }
 
     /// When what may wait has to be looked at, at the latest.
@@ -129,27 +122,33 @@ impl Udp {
         for _ in 0..BATCHES_A_TURN {
             if is_prompt {
                 let prompt = self.prompt.receive(room);
-                is_prompt = self.hand_on(prompt.ok(), room, take);
+                is_prompt = self.hand_on(prompt.ok(), false, room, take);
             }
             if is_patient {
                 let waiting = self.patient.as_ref().and_then(|patient| patient.receive(room).ok());
-                is_patient = self.hand_on(waiting, room, take);
+                is_patient = self.hand_on(waiting, true, room, take);
             }
         }
     }
 
     /// Hands on what a call received, if there was one; true when there may be more.
-    fn hand_on(&mut self, count: Option<usize>, Buffers { buffers, metas }: &mut Buffers, take: &mut Take<'_>) -> bool {
+    fn hand_on(&mut self, count: Option<usize>, is_patient: bool, room: &mut Buffers, take: &mut Take<'_>) -> bool {
         let Some(count) = count else { return false };
+        let Some(inlet) = (if is_patient { self.patient.as_mut() } else { Some(&mut self.prompt) }) else {
+            return false;
+        };
         self.got.calls += 1;
-        let mut stamps = Stamps::read(self.newest);
-        for (buffer, meta) in buffers.iter_mut().zip(metas.iter()).take(count) {
+        let mut stamps = Stamps::read(inlet.newest);
+        for (buffer, meta) in room.buffers.iter_mut().zip(room.metas.iter()).take(count) {
             let stride = meta.stride.max(1);
             let Some(run) = buffer.get_mut(..meta.len) else { continue };
-            self.newest = stamps.came(meta.timestamp);
-            let at = Moment { now: stamps.now(), came: self.newest };
-            if stride > SHORT {
-                self.note_pictures(meta.addr, (meta.len / stride) as u64);
+            inlet.newest = stamps.came(meta.timestamp);
+            let at = Moment { now: stamps.now(), came: inlet.newest };
+            if is_patient && stride > SHORT {
+                let is_of_run = self.picture.is_some_and(|(from, then)| from == meta.addr && at.came < then + AT_ONCE);
+                self.got.pictures += (meta.len / stride) as u64;
+                self.got.runs += u64::from(!is_of_run);
+                self.picture = Some((meta.addr, at.came));
             }
             for datagram in run.chunks_mut(stride) {
                 self.got.datagrams += 1;
@@ -157,13 +156,6 @@ impl Udp {
             }
         }
         count == BATCH
-    }
-
-    fn note_pictures(&mut self, from: SocketAddr, count: u64) {
-        let is_of_run = self.picture.is_some_and(|(before, at)| before == from && self.newest < at + AT_ONCE);
-        self.got.pictures += count;
-        self.got.runs += u64::from(!is_of_run);
-        self.picture = Some((from, self.newest));
     }
 
     /// Sends all lanes of the worker's UDP socket.
@@ -181,6 +173,8 @@ impl Udp {
 struct Inlet {
     socket: tokio::net::UdpSocket,
     state: UdpSocketState,
+    /// When its newest datagram came. What waited in one socket may have come before what the other already gave.
+    newest: Instant,
 }
 
 impl Inlet {
@@ -190,7 +184,7 @@ impl Inlet {
         // Best effort: without privileges the kernel clamps to its own limit.
         let _ = state.set_recv_buffer_size(UdpSockRef::from(&socket), KERNEL_BUFFER);
         let _ = state.set_send_buffer_size(UdpSockRef::from(&socket), KERNEL_BUFFER);
-        Ok(Self { socket: tokio::net::UdpSocket::from_std(socket)?, state })
+        Ok(Self { socket: tokio::net::UdpSocket::from_std(socket)?, state, newest: clock::now() })
     }
 
     /// One system call; how many it received.
@@ -210,5 +204,33 @@ impl Inlet {
             if count < BATCH { Err(io::ErrorKind::WouldBlock.into()) } else { Ok(()) }
         });
         received
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn what_waited_came_when_it_came_though_sound_that_came_later_was_read_first() {
+        let sockets = Sockets::bind(SocketAddr::from(([127, 0, 0, 1], 0))).expect("bound");
+        let address = sockets.prompt.local_addr().expect("address");
+        let (mut udp, mut room) = (Udp::new(sockets).expect("taken over"), Buffers::default());
+        let client = UdpSocket::bind("127.0.0.1:0").expect("client");
+        // The kernel begins to stamp a moment after it was asked to.
+        let is_told = (0..1_000).any(|_| {
+            let sent = clock::now();
+            client.send_to(&[0x80; 1_000], address).expect("a picture is sent");
+            while clock::now() < sent + Duration::from_millis(1) {}
+            client.send_to(&[0x80; 100], address).expect("sound is sent");
+            let now = clock::now();
+            assert!(udp.wait(now, now + Duration::from_secs(10)).expect("waits"), "sound wakes");
+            let mut came = Vec::new();
+            udp.receive_waited(now, true, &mut room, &mut |at, _, datagram| came.push((datagram.len(), at.came)));
+            assert_eq!(came.iter().map(|(length, _)| *length).collect::<Vec<_>>(), [100, 1_000]);
+            came[1].1 < came[0].1
+        });
+        assert!(is_told);
+        assert_eq!(udp.got.pictures, udp.got.datagrams / 2);
     }
 }

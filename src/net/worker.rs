@@ -189,11 +189,7 @@ impl Driver {
         if self.sfu.next_timeout().is_some() {
             self.sfu.handle_timeout(now, &mut self.out);
         }
-        if self.udp.is_split() {
-            self.gather.note(now, self.udp.got.pictures, self.udp.got.runs);
-        } else {
-            self.gather.note(now, 0, 0);
-        }
+        self.gather.note(now, self.udp.got.pictures, self.udp.got.runs);
         self.flush(now);
         // An order may end a recording.
         self.hand_over(now, was_ordered);

@@ -73,7 +73,7 @@ async function cpu() {
         for (const [name, start] of Object.entries(SERVERS)) {
           const server = await start({ rooms: lessons });
           try {
-            // The profile has a run of its own, the last: two thousand samples a second cost as much as one packet in ten.
+            // The profile has a run of its own, the last: taking samples costs the server time as well.
             const share = run < runs ? null : ownShare(server.pid, Number(options.seconds) - 3);
             const report = await load(server, [...args, '--seconds', options.seconds]);
             if (share) shares[name] = await share;
