@@ -86,7 +86,7 @@ export const plan = {
   'bell.empty': '这所学校还没有作息时间表',
   'bell.empty.text': '有了节次和时间，才能排课。',
   'bell.temporary': '临时',
-  'bell.temporary.long': '临时作息（这些天优先用这张表）',
+  'bell.temporary.long': '临时作息（这些天优先用）',
   'bell.edit': '修改',
   'bell.remove': '删除',
   'bell.remove.sure': '再按一次删除',
