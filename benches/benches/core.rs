@@ -25,8 +25,9 @@ fn forwarding(c: &mut Criterion) {
                             stage.second();
                             let mut batch = stage.batch();
                             let begun = clock::now();
-                            stage.forward(&mut batch);
+                            let sent = stage.forward(&mut batch);
                             spent += clock::now().saturating_duration_since(begun);
+                            assert_eq!(sent, BATCH * usize::from(viewers), "all forwarded");
                             stage.clear();
                         }
                         spent

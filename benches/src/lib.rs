@@ -127,15 +127,8 @@ impl Stage {
     fn settle(&mut self) {
         for _ in 0..200 {
             self.now += Duration::from_millis(10);
-            let now = self.now;
-            let clients = std::iter::once(&mut self.publisher).chain(&mut self.viewers);
-            for (number, client) in clients.enumerate() {
-                client.handle_timeout(now);
-                for mut datagram in std::mem::take(&mut client.outgoing) {
-                    self.sfu.handle_datagram(now, path(number as u16 + 1), &mut datagram, &mut self.out);
-                }
-            }
-            self.sfu.handle_timeout(now, &mut self.out);
+            self.hear_clients();
+            self.sfu.handle_timeout(self.now, &mut self.out);
             self.deliver();
             if std::iter::once(&self.publisher).chain(&self.viewers).all(Client::is_connected) {
                 return;
@@ -200,11 +193,24 @@ impl Stage {
         self.out.events.clear();
     }
 
-    /// A second passes: limits are refilled, reports and feedback go out.
+    /// A second passes: limits are refilled, reports and feedback go out, and all clients show that they are there.
     pub fn second(&mut self) {
         self.now += Duration::from_secs(1);
+        self.hear_clients();
         self.sfu.handle_timeout(self.now, &mut self.out);
         self.clear();
+    }
+
+    /// What the clients send by themselves.
+    fn hear_clients(&mut self) {
+        let now = self.now;
+        let clients = std::iter::once(&mut self.publisher).chain(&mut self.viewers);
+        for (number, client) in clients.enumerate() {
+            client.handle_timeout(now);
+            for mut datagram in std::mem::take(&mut client.outgoing) {
+                self.sfu.handle_datagram(now, path(number as u16 + 1), &mut datagram, &mut self.out);
+            }
+        }
     }
 }
 

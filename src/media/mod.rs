@@ -4,7 +4,7 @@
 //! Reading order: [`sfu`] (the face), [`room`] (who sees whom), [`track`] and [`slot`] (a source; a receiver's m-line),
 //! [`allot`] and [`ladder`] (who gets how much of a thin line),
 //! [`peer`] (one client), then the mechanisms: [`sdp`], [`ice`], [`dtls`], [`srtp`], [`rtp`], [`rtcp`], [`remb`],
-//! [`receive`], [`ring`], [`red`], [`twcc`], [`feedback`], [`departures`],
+//! [`receive`], [`ring`], [`run`], [`red`], [`twcc`], [`feedback`], [`departures`],
 //! [`estimate`], [`pacer`], [`timeline`], [`keyframe`], [`outbox`].
 
 pub mod allot;
@@ -25,6 +25,7 @@ pub mod ring;
 pub mod room;
 pub mod rtcp;
 pub mod rtp;
+pub mod run;
 pub mod sdp;
 pub mod sfu;
 pub mod slot;

@@ -14,6 +14,7 @@ use super::outbox::{Outbox, RecordedPacket, RecordedReport};
 use super::peer::{Forward, Ingress, Peer};
 use super::ring::Kept;
 use super::rtp::write_header;
+use super::run::{Arrived, Each};
 use super::sdp::Codec;
 use super::slot::{SendSlot, Sent};
 use super::track::{Layer, PeerKey, Track};
@@ -269,8 +270,8 @@ impl Room {
         }
     }
 
-    /// Walk one of architecture.md from step 4 on: keeps the packet, forwards it, hands it to the recorder.
-    pub fn forward(
+    /// Walk one of architecture.md from step 4 on: keeps a packet and hands it to the recorder. Gives it to be forwarded.
+    pub fn keep(
         &mut self,
         owner: PeerKey,
         packet: &Ingress,
@@ -278,19 +279,19 @@ impl Room {
         now: Instant,
         peers: &mut Slab<Peer>,
         out: &mut Outbox,
-    ) {
+    ) -> Option<Arrived> {
         let index = packet.track;
-        let Some(track) = self.tracks.get_mut(index).filter(|t| t.owner == Some(owner)) else { return };
-        let Some(payload) = datagram.get(packet.payload.clone()) else { return };
+        let track = self.tracks.get_mut(index).filter(|t| t.owner == Some(owner))?;
+        let payload = datagram.get(packet.payload.clone())?;
         let codec = track.codec;
         let mut is_new = false;
-        let Some(place) = track.layers.get_mut(usize::from(packet.layer)) else { return };
+        let place = track.layers.get_mut(usize::from(packet.layer))?;
         if place.as_ref().is_none_or(|l| l.ssrc != packet.ssrc) {
             self.generations += 1;
             *place = Some(Layer::new(packet.ssrc, self.generations, codec, now));
             is_new = true;
         }
-        let Some(layer) = place else { return };
+        let layer = place.as_mut()?;
         is_new |= now.saturating_duration_since(layer.last_packet).as_millis() >= 1_000;
         layer.last_packet = now;
         layer.meter.note(payload.len());
@@ -300,40 +301,49 @@ impl Room {
         }
         let key = keyframe::begins(codec, payload);
         let generation = layer.generation;
-        let from = (index, packet.layer, generation);
         if is_new {
             self.retarget(index, now, peers, out);
         }
-        let Some(track) = self.tracks.get_mut(index) else { return };
         // What is muted is not kept either: nobody may get it later by asking for a retransmission.
-        if track.muted {
-            return;
-        }
-        let Some(layer) = track.layers.get_mut(usize::from(packet.layer)).and_then(Option::as_mut) else { return };
+        let track = self.tracks.get_mut(index).filter(|t| !t.muted)?;
+        let layer = track.layers.get_mut(usize::from(packet.layer)).and_then(Option::as_mut)?;
         let captured = layer.clock.time_of(packet.timestamp).unwrap_or(now);
-        if layer.ring.keep(packet.sequence, packet.timestamp, packet.marker, key, payload).is_none() {
-            return;
-        }
+        layer.ring.keep(packet.sequence, packet.timestamp, packet.marker, key, payload)?;
         if codec == Codec::Opus {
             layer.ring.note_behind(packet.sequence);
         }
-        let Some(kept) = layer.ring.find(packet.sequence) else { return };
-        let older = if kept.behind == 0 { [None, None] } else { [2, 1].map(|n| layer.ring.find(packet.sequence - n)) };
-        let forward = Forward { from, kept, older, codec, captured, now, sent: Ticks::since(self.epoch, now) };
+        if let Some(recording) = self.recording {
+            self.record(recording, packet, payload, key, generation, now, out);
+        }
+        Some(Arrived { from: (index, packet.layer, generation), sequence: packet.sequence, captured })
+    }
+
+    /// Forwards a run of kept packets to all who are shown them.
+    pub fn forward(&self, run: &Each<Arrived>, now: Instant, peers: &mut Slab<Peer>, out: &mut Outbox) {
+        let Some(from) = run.first().map(|packet| packet.from) else { return };
+        let Some(track) = self.tracks.get(from.0) else { return };
+        let Some(layer) = track.layer(from.1, from.2) else { return };
+        let codec = track.codec;
+        let sent = Ticks::since(self.epoch, now);
+        let packets = run.iter().filter_map(|&Arrived { sequence, captured, .. }| {
+            let kept = layer.ring.find(sequence)?;
+            let older = if kept.behind == 0 { [None, None] } else { [2, 1].map(|n| layer.ring.find(sequence - n)) };
+            Some(Forward { from, kept, older, codec, captured, now, sent })
+        });
+        let packets: Each<Forward<'_>> = packets.collect();
         if codec == Codec::Opus && !track.viewers.is_empty() {
             out.hurry();
         }
         for (viewer, slot) in &track.viewers {
             let Some(peer) = peers.get_mut(*viewer) else { continue };
-            if peer.forward(*slot, &forward, out)
-                && let Some(s) = peer.slots.get(*slot)
-            {
-                let state = Event::SlotState { session: peer.session, slot: s.slot, source: s.want, live: true };
-                out.events.push(state);
+            for packet in &packets {
+                if peer.forward(*slot, packet, out)
+                    && let Some(s) = peer.slots.get(*slot)
+                {
+                    let state = Event::SlotState { session: peer.session, slot: s.slot, source: s.want, live: true };
+                    out.events.push(state);
+                }
             }
-        }
-        if let Some(recording) = self.recording {
-            self.record(recording, packet, payload, key, generation, now, out);
         }
     }
 

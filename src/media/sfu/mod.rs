@@ -17,8 +17,9 @@ use super::departures::Ticks;
 use super::dtls::{Identity, Progress};
 use super::ice::Check;
 use super::outbox::{Moment, Outbox, Path};
-use super::peer::{Peer, RtcpIngress, StunOutcome};
+use super::peer::{Ingress, Peer, RtcpIngress, StunOutcome};
 use super::room::Room;
+use super::run::Run;
 use super::sdp::Candidates;
 use super::timeline::Wall;
 use super::track::PeerKey;
@@ -97,6 +98,7 @@ pub struct Sfu {
     /// Datagrams of strangers that may still be looked at in this turn.
     strangers_left: u8,
     ended: strangers::Ended,
+    run: Run,
     scratch: Vec<u8>,
     /// What was dropped.
     pub drops: Drops,
@@ -123,6 +125,7 @@ impl Sfu {
             sharing: Vec::new(),
             strangers_left: strangers::A_TURN,
             ended: strangers::Ended::default(),
+            run: Run::default(),
             scratch: Vec::new(),
             drops: Drops::default(),
             happened: Happened::default(),
@@ -131,17 +134,47 @@ impl Sfu {
 
     /// Takes a datagram, which may have come before now; it is opened in place.
     pub fn handle_datagram(&mut self, at: impl Into<Moment>, path: Path, datagram: &mut [u8], out: &mut Outbox) {
+        self.handle_datagrams(at, path, datagram.len(), datagram, out);
+    }
+
+    /// The same of several that came at once, end to end, all of them `stride` bytes long but the last, which may be shorter.
+    pub fn handle_datagrams(
+        &mut self,
+        at: impl Into<Moment>,
+        path: Path,
+        stride: usize,
+        datagrams: &mut [u8],
+        out: &mut Outbox,
+    ) {
         let at = at.into();
+        for datagram in datagrams.chunks_mut(stride.max(1)) {
+            self.take(at, path, datagram, out);
+        }
+        self.forward(at.now, out);
+    }
+
+    fn take(&mut self, at: Moment, path: Path, datagram: &mut [u8], out: &mut Outbox) {
         let now = at.now;
         // RFC 7983 §7, RFC 5761 §4.
+        if let [128..=191, ..=191 | 224.., ..] = datagram {
+            return self.handle_rtp(at, path, datagram, out);
+        }
+        self.forward(now, out);
         match datagram {
             [1, 1, ..] => strangers::handle_answer(self, now, path, datagram),
             [0..=3, ..] => self.handle_stun(now, path, datagram, out),
             [20..=63, ..] => self.handle_dtls(now, path, datagram, out),
             [128..=191, 192..=223, ..] => self.handle_rtcp(at, path, datagram, out),
-            [128..=191, ..] => self.handle_rtp(at, path, datagram, out),
             _ => self.drops.garbage += 1,
         }
+    }
+
+    /// Forwards what was kept and waited for more of its kind.
+    fn forward(&mut self, now: Instant, out: &mut Outbox) {
+        if let Some(room) = self.rooms.get(self.run.room) {
+            room.forward(self.run.packets(), now, &mut self.peers, out);
+        }
+        self.run.clear();
     }
 
     /// Takes an order.
@@ -262,11 +295,18 @@ impl Sfu {
         let Some(peer) = self.peers.get_mut(key) else { return };
         let room = peer.room;
         let Some(packet) = peer.handle_rtp(at, path, datagram) else { return };
-        if let Some(room) = self.rooms.get_mut(room) {
-            for mended in &packet.mended {
-                room.forward(key, &packet.as_if(mended), datagram, now, &mut self.peers, out);
-            }
-            room.forward(key, &packet, datagram, now, &mut self.peers, out);
+        for mended in &packet.mended {
+            self.keep(room, key, &packet.as_if(mended), datagram, now, out);
+        }
+        self.keep(room, key, &packet, datagram, now, out);
+    }
+
+    fn keep(&mut self, at: usize, owner: PeerKey, packet: &Ingress, datagram: &[u8], now: Instant, out: &mut Outbox) {
+        let Some(room) = self.rooms.get_mut(at) else { return };
+        let Some(arrived) = room.keep(owner, packet, datagram, now, &mut self.peers, out) else { return };
+        if let Err(other) = self.run.push(at, arrived) {
+            self.forward(now, out);
+            let _ = self.run.push(at, other);
         }
     }
 

@@ -22,9 +22,9 @@ const LABEL_RTCP_SALT: u8 = 5;
 
 struct Keys {
     rtp: LessSafeKey,
-    rtp_salt: [u8; 12],
+    rtp_salt: Salt,
     rtcp: LessSafeKey,
-    rtcp_salt: [u8; 12],
+    rtcp_salt: Salt,
 }
 
 impl Keys {
@@ -38,7 +38,7 @@ impl Keys {
             Some(block)
         };
         let key = |label| Some(LessSafeKey::new(UnboundKey::new(&AES_128_GCM, &derive(label)?).ok()?));
-        let salt_of = |label| derive(label)?.first_chunk::<12>().copied();
+        let salt_of = |label| Salt::new(&derive(label)?);
         Some(Self {
             rtp: key(LABEL_RTP_KEY)?,
             rtp_salt: salt_of(LABEL_RTP_SALT)?,
@@ -49,27 +49,33 @@ impl Keys {
 
     /// RFC 7714 §8.1: `00 00 | SSRC | ROC | SEQ` ^ salt. `index` runs one turn ahead (see `rtp::Unwrapper`).
     fn rtp_nonce(&self, ssrc: u32, index: u64) -> Nonce {
-        let mut iv = [0u8; 12];
-        iv[2..6].copy_from_slice(&ssrc.to_be_bytes());
-        let wire = index.wrapping_sub(1 << 16);
-        iv[6..12].copy_from_slice(&wire.to_be_bytes()[2..8]);
-        xor(&mut iv, &self.rtp_salt);
-        Nonce::assume_unique_for_key(iv)
+        let wire = index.wrapping_sub(1 << 16) & ((1 << 48) - 1);
+        self.rtp_salt.nonce(ssrc, wire)
     }
 
     /// RFC 7714 §9.1: `00 00 | SSRC | 00 00 | index` ^ salt.
     fn rtcp_nonce(&self, ssrc: u32, index: u32) -> Nonce {
-        let mut iv = [0u8; 12];
-        iv[2..6].copy_from_slice(&ssrc.to_be_bytes());
-        iv[8..12].copy_from_slice(&index.to_be_bytes());
-        xor(&mut iv, &self.rtcp_salt);
-        Nonce::assume_unique_for_key(iv)
+        self.rtcp_salt.nonce(ssrc, u64::from(index))
     }
 }
 
-fn xor(iv: &mut [u8; 12], salt: &[u8; 12]) {
-    for (a, b) in iv.iter_mut().zip(salt) {
-        *a ^= b;
+/// The first eight bytes of a salt and the other four. A nonce is made of them in registers: put together from bytes in memory it
+/// would be read back only after the packet, which was written before, has reached the cache.
+#[derive(Clone, Copy)]
+struct Salt(u64, u32);
+
+impl Salt {
+    fn new(bytes: &[u8]) -> Option<Self> {
+        let (head, rest) = bytes.split_first_chunk()?;
+        Some(Self(u64::from_be_bytes(*head), u32::from_be_bytes(*rest.first_chunk()?)))
+    }
+
+    /// `00 00 | SSRC | index` ^ salt, the index in 48 bits.
+    fn nonce(self, ssrc: u32, index: u64) -> Nonce {
+        let mut nonce = [0; 12];
+        nonce[..8].copy_from_slice(&(self.0 ^ u64::from(ssrc) << 16 ^ index >> 32).to_be_bytes());
+        nonce[8..].copy_from_slice(&(self.1 ^ index as u32).to_be_bytes());
+        Nonce::assume_unique_for_key(nonce)
     }
 }
 

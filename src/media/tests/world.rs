@@ -322,15 +322,27 @@ impl World {
         }
     }
 
-    /// The worker handles what came, unless it is busy.
+    /// The worker handles what came, unless it is busy. What one client sent at once comes as the kernel gives it: end to end,
+    /// as long as the datagrams are of one length, and with one that is shorter as the last.
     fn read(&mut self) {
         let waited = self.unread.first().map_or(Duration::ZERO, |(came, ..)| self.now - *came);
         if self.busy.is_some_and(|busy| waited < busy) {
             return;
         }
-        for (came, remote, mut datagram) in std::mem::take(&mut self.unread) {
+        let mut runs: Vec<(Instant, SocketAddr, usize, Vec<u8>)> = Vec::new();
+        for (came, remote, datagram) in std::mem::take(&mut self.unread) {
+            match runs.last_mut() {
+                Some((at, from, stride, run))
+                    if (*at, *from) == (came, remote) && run.len() % *stride == 0 && datagram.len() <= *stride =>
+                {
+                    run.extend(datagram);
+                }
+                _ => runs.push((came, remote, datagram.len().max(1), datagram)),
+            }
+        }
+        for (came, remote, stride, mut run) in runs {
             let (at, path) = (Moment { now: self.now, came }, Path { local: Local::Udp, remote });
-            self.sfu.handle_datagram(at, path, &mut datagram, &mut self.out);
+            self.sfu.handle_datagrams(at, path, stride, &mut run, &mut self.out);
         }
     }
 
