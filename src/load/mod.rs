@@ -302,9 +302,13 @@ impl Connection {
                     let Self { client, udp, line, shared, .. } = self;
                     let mut buffers = shared.buffers.borrow_mut();
                     // How long this tool takes to read them is no delay of the server's.
-                    let mut hand = |at: Moment, _, datagram: &mut [u8]| match line {
-                        Some(line) => line.put(at.came, datagram),
-                        None => client.take_datagram(at.came, datagram, |p| take(at.came, p)),
+                    let mut hand = |at: Moment, _, stride, datagrams: &mut [u8]| {
+                        for datagram in datagrams.chunks_mut(stride) {
+                            match line {
+                                Some(line) => line.put(at.came, datagram),
+                                None => client.take_datagram(at.came, datagram, |p| take(at.came, p)),
+                            }
+                        }
                     };
                     while udp.receive(&mut buffers, &mut hand) {}
                 }
@@ -360,7 +364,7 @@ async fn connect(
         return Err(fail("no UDP candidate in the answer".to_owned()));
     }
     let bound = if server.is_ipv4() { "0.0.0.0:0" } else { "[::]:0" };
-    let udp = Udp::new(Sockets { prompt: UdpSocket::bind(bound)?, patient: None })?;
+    let udp = Udp::new(Sockets { prompt: UdpSocket::bind(bound)?, sorted: None })?;
     let mut connection = Connection { client, udp, line: None, server, shared: shared.clone() };
     connection.flush();
     while !connection.client.is_connected() {

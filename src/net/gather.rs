@@ -2,10 +2,11 @@
 //!
 //! A browser paces its packets, so they come singly, and each wakes the worker, the kernel and the receivers by itself.
 //! Gathering saves about a tenth of the CPU of a paced packet (10 lessons × 10 receivers on loopback) and costs up to
-//! 2 ms, which a video frame does not notice. Sound, reports and handshakes never wait, and take along what does.
+//! 2 ms, which a video frame does not notice. Sound, reports and handshakes that are to be sent never wait, and take along what
+//! does.
 //!
-//! Where the kernel sorts what comes ([`super::split`]), and pictures come many and singly, they wait before they wake anybody
-//! ([`Gather::is_patient`]) and are sent at once when they are read.
+//! Where the kernel sorts what comes ([`super::split`]), reports of receivers wake no busy worker, which reads them every 10 ms; and
+//! pictures that come many and singly ([`Waits`]) wait for up to 2 ms before they wake it, and are sent at once when they are read.
 //!
 //! The recorder gets its packets many at a time: each hand-over wakes its thread, which costs more than writing a packet.
 
@@ -23,6 +24,18 @@ const SINGLY: u64 = 1_000;
 /// So many datagrams fill a system call; more would only delay them.
 const ENOUGH: usize = 64;
 
+/// What may wait in its socket for a moment, where the kernel sorts.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub enum Waits {
+    /// The worker has little to do.
+    #[default]
+    Nothing,
+    /// Reports that ask for nothing.
+    Reports,
+    /// Pictures and reports.
+    Pictures,
+}
+
 /// See the module.
 #[derive(Debug, Default)]
 pub struct Gather {
@@ -31,8 +44,7 @@ pub struct Gather {
     sent: u64,
     /// Pictures received by then, and runs of them.
     came: (u64, u64),
-    busy: bool,
-    patient: bool,
+    waits: Waits,
 }
 
 impl Gather {
@@ -44,15 +56,18 @@ impl Gather {
             return;
         }
         let at_least = |count: u64, a_second: u64| count * 1_000 >= a_second * elapsed.as_millis() as u64;
-        self.busy = at_least(self.sent, BUSY);
         let (more, more_runs) = (pictures - self.came.0, runs - self.came.1);
-        self.patient = self.busy && at_least(more, SINGLY) && more < 2 * more_runs;
+        self.waits = match at_least(self.sent, BUSY) {
+            false => Waits::Nothing,
+            true if at_least(more, SINGLY) && more < 2 * more_runs => Waits::Pictures,
+            true => Waits::Reports,
+        };
         (self.window, self.sent, self.came) = (Some(now), 0, (pictures, runs));
     }
 
-    /// True while pictures should be left in their socket for a moment.
-    pub fn is_patient(&self) -> bool {
-        self.patient
+    /// What should be left in its socket for a moment.
+    pub fn waits(&self) -> Waits {
+        self.waits
     }
 
     /// True when what waits (`datagrams`, of which some may be `urgent`) should be sent now.
@@ -63,7 +78,7 @@ impl Gather {
         }
         let since = *self.held_since.get_or_insert(now);
         let waited = now.saturating_duration_since(since) >= WAIT;
-        if self.busy && !self.patient && !urgent && !waited && datagrams < ENOUGH {
+        if self.waits == Waits::Reports && !urgent && !waited && datagrams < ENOUGH {
             return false;
         }
         self.sent += datagrams as u64;
@@ -164,18 +179,18 @@ mod tests {
 
     #[test]
     fn many_pictures_that_come_singly_wait_in_their_socket_and_nothing_waits_twice() {
-        let patient = |pictures: u64, runs: u64, sent: usize| {
+        let waits = |pictures: u64, runs: u64, sent: usize| {
             let (mut gather, now) = (Gather::default(), crate::net::clock::now());
             gather.note(now, 0, 0);
             assert!(gather.is_ripe(now, sent, false));
             gather.note(now + WINDOW, pictures, runs);
-            assert_eq!(gather.is_ripe(now + WINDOW, 1, false), gather.is_patient() || sent < 1_000);
-            gather.is_patient()
+            assert_eq!(gather.is_ripe(now + WINDOW, 1, false), gather.waits() != Waits::Reports);
+            gather.waits()
         };
-        assert!(patient(100, 80, 1_000));
-        assert!(!patient(99, 99, 1_000), "few");
-        assert!(!patient(800, 100, 1_000), "in bursts");
-        assert!(!patient(100, 100, 999), "an idle worker");
-        assert!(!patient(0, 0, 1_000), "a kernel that does not sort");
+        assert_eq!(waits(100, 80, 1_000), Waits::Pictures);
+        assert_eq!(waits(99, 99, 1_000), Waits::Reports, "few");
+        assert_eq!(waits(800, 100, 1_000), Waits::Reports, "in bursts");
+        assert_eq!(waits(100, 100, 999), Waits::Nothing, "an idle worker");
+        assert_eq!(waits(0, 0, 1_000), Waits::Reports, "a kernel that does not sort");
     }
 }

@@ -1,9 +1,11 @@
 //! The worker's UDP sockets: batches in (recvmmsg, GRO) by `quinn-udp`, batches out by [`super::batch`].
 
 use std::io::{self, IoSliceMut};
+use std::iter;
 use std::net::{SocketAddr, UdpSocket};
 use std::time::{Duration, Instant};
 
+use arrayvec::ArrayVec;
 use quinn_udp::{RecvMeta, UdpSockRef, UdpSocketState};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::Errno;
@@ -11,7 +13,8 @@ use tokio::io::Interest;
 
 use super::batch::{Sender, Sent};
 use super::clock::{self, Stamps};
-use super::split::{SHORT, Sockets};
+use super::gather::Waits;
+use super::split::{SHORT, Sockets, Sorted};
 use crate::media::outbox::{Lane, Moment};
 
 /// Datagrams (or GRO runs) taken in one system call.
@@ -20,8 +23,8 @@ const BATCH: usize = 32;
 const BUFFER: usize = 65_536 + 192;
 /// Batches of one socket handled before commands and timers are looked at again.
 pub const BATCHES_A_TURN: usize = 8;
-/// What may wait is looked at after so long at the latest; with what a timer is late by, 2 ms.
-const PATIENCE: Duration = Duration::from_micros(1_900);
+/// Pictures that wait are looked at after so long at the latest; with what a timer is late by, 2 ms.
+const PICTURES_WAIT: Duration = Duration::from_micros(1_900);
 /// Pictures of one client that come within this came at once.
 const AT_ONCE: Duration = Duration::from_millis(1);
 /// Kernel buffers: half a second of a busy worker's traffic.
@@ -39,8 +42,9 @@ impl Default for Buffers {
     }
 }
 
-/// Takes a datagram: when it is handled and came, where from, and its bytes.
-pub type Take<'t> = dyn FnMut(Moment, SocketAddr, &mut [u8]) + 't;
+/// Takes datagrams of one sender that came at once: when they are handled and came, where from, the length of each but the
+/// last, which may be shorter, and their bytes.
+pub type Take<'t> = dyn FnMut(Moment, SocketAddr, usize, &mut [u8]) + 't;
 
 /// What was received since the beginning.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
@@ -55,14 +59,22 @@ pub struct Got {
     pub runs: u64,
 }
 
+/// Places of the sockets.
+const PROMPT: usize = 0;
+const PICTURES: usize = 1;
+const REPORTS: usize = 2;
+
+/// In which sockets there is something, by their places.
+pub type Ready = [bool; 3];
+
 /// See the module.
 pub struct Udp {
-    prompt: Inlet,
-    patient: Option<Inlet>,
+    /// By their places; the first one alone where the kernel does not sort.
+    inlets: Vec<Inlet>,
     sender: Sender,
     /// Where the last picture came from, and when.
     picture: Option<(SocketAddr, Instant)>,
-    /// When what may wait was last looked at.
+    /// When pictures were last looked at.
     looked: Instant,
     /// Figures.
     pub got: Got,
@@ -70,73 +82,106 @@ pub struct Udp {
 
 impl Udp {
     /// Takes over bound sockets. Must be called on the worker's runtime.
-    pub fn new(Sockets { prompt, patient }: Sockets) -> io::Result<Self> {
-        let sending = prompt.try_clone()?;
-        let prompt = Inlet::new(prompt)?;
-        let sender = Sender::new(sending, prompt.state.max_gso_segments() > 1);
-        let patient = patient.map(Inlet::new).transpose()?;
-        Ok(Self { prompt, patient, sender, picture: None, looked: clock::now(), got: Got::default() })
+    pub fn new(Sockets { prompt, sorted }: Sockets) -> io::Result<Self> {
+        let (sending, patient) = match sorted {
+            Some(Sorted { pictures, reports, sending }) => (sending, vec![pictures, reports]),
+            None => (prompt.try_clone()?, vec![]),
+        };
+        let inlets: Vec<Inlet> = iter::once(prompt).chain(patient).map(Inlet::new).collect::<io::Result<_>>()?;
+        sending.set_nonblocking(true)?;
+        let state = UdpSocketState::new(UdpSockRef::from(&sending))?;
+        // Best effort: without privileges the kernel clamps to its own limit.
+        let _ = state.set_send_buffer_size(UdpSockRef::from(&sending), KERNEL_BUFFER);
+        let sender = Sender::new(sending, state.max_gso_segments() > 1);
+        Ok(Self { inlets, sender, picture: None, looked: clock::now(), got: Got::default() })
     }
 
     /// Waits until datagrams are there.
     pub async fn readable(&self) -> io::Result<()> {
-        match &self.patient {
-            None => self.prompt.socket.readable().await,
-            Some(patient) => tokio::select! {
-                ready = self.prompt.socket.readable() => ready,
-                ready = patient.socket.readable() => ready,
-            },
+        let of = |place: usize| async move {
+            match self.inlets.get(place) {
+                Some(inlet) => inlet.socket.readable().await,
+                None => std::future::pending().await,
+            }
+        };
+        tokio::select! {
+            ready = of(PROMPT) => ready,
+            ready = of(PICTURES) => ready,
+            ready = of(REPORTS) => ready,
         }
     }
 
     /// Hands each datagram that is there to `take`, with when it came by the kernel's clock; false when no more is there.
     /// At most a batch of each socket, so that commands and timers get their turn.
     pub fn receive(&mut self, room: &mut Buffers, take: &mut Take<'_>) -> bool {
-        let prompt = self.prompt.receive_ready(room);
-        let mut is_more = self.hand_on(prompt, false, room, take);
-        let waiting = self.patient.as_ref().and_then(|patient| patient.receive_ready(room));
-        is_more |= self.hand_on(waiting, true, room, take);
+        let mut is_more = false;
+        for place in 0..self.inlets.len() {
+            is_more |= self.take_batch(place, Inlet::receive_ready, room, take);
+        }
         is_more
     }
 
-    /// When what may wait has to be looked at, at the latest.
-    pub fn patient_until(&self) -> Instant {
-        self.looked + PATIENCE
+    /// True where the kernel sorts.
+    pub fn is_sorted(&self) -> bool {
+        self.inlets.len() > 1
     }
 
-    /// Waits with the whole thread for what may not wait, but no longer than until `until`; true if it is there.
-    pub fn wait(&self, now: Instant, until: Instant) -> io::Result<bool> {
+    /// When pictures that wait have to be looked at, at the latest.
+    pub fn pictures_until(&self) -> Instant {
+        self.looked + PICTURES_WAIT
+    }
+
+    /// Waits with the whole thread for what does not wait itself, but no longer than until `until`. Says where to look then:
+    /// pictures that wait are taken along whatever it was that woke the worker, reports are left.
+    pub fn wait(&self, now: Instant, until: Instant, waits: Waits) -> io::Result<Ready> {
         let timeout = Timespec::try_from(until.saturating_duration_since(now)).map_err(io::Error::other)?;
-        match poll(&mut [PollFd::new(&self.prompt.socket, PollFlags::IN)], Some(&timeout)) {
-            Ok(ready) => Ok(ready > 0),
-            Err(Errno::INTR) => Ok(false),
-            Err(cause) => Err(cause.into()),
-        }
-    }
-
-    /// As [`Udp::receive`] after [`Udp::wait`], which told `is_prompt`. What may wait is taken along whatever it was that
-    /// woke the worker.
-    pub fn receive_waited(&mut self, now: Instant, is_prompt: bool, room: &mut Buffers, take: &mut Take<'_>) {
-        self.looked = now;
-        let (mut is_prompt, mut is_patient) = (is_prompt, true);
-        for _ in 0..BATCHES_A_TURN {
-            if is_prompt {
-                let prompt = self.prompt.receive(room);
-                is_prompt = self.hand_on(prompt.ok(), false, room, take);
-            }
-            if is_patient {
-                let waiting = self.patient.as_ref().and_then(|patient| patient.receive(room).ok());
-                is_patient = self.hand_on(waiting, true, room, take);
-            }
-        }
-    }
-
-    /// Hands on what a call received, if there was one; true when there may be more.
-    fn hand_on(&mut self, count: Option<usize>, is_patient: bool, room: &mut Buffers, take: &mut Take<'_>) -> bool {
-        let Some(count) = count else { return false };
-        let Some(inlet) = (if is_patient { self.patient.as_mut() } else { Some(&mut self.prompt) }) else {
-            return false;
+        let mut ready = [false, waits == Waits::Pictures, false];
+        // What does not wait has its places before what does.
+        let asked = match waits {
+            Waits::Nothing => self.inlets.len(),
+            Waits::Reports => REPORTS,
+            Waits::Pictures => PICTURES,
         };
+        let mut polls = ArrayVec::<PollFd<'_>, 3>::new();
+        polls.extend(self.inlets.iter().take(asked).map(|inlet| PollFd::new(&inlet.socket, PollFlags::IN)));
+        match poll(&mut polls, Some(&timeout)) {
+            Ok(_) | Err(Errno::INTR) => {}
+            Err(cause) => return Err(cause.into()),
+        }
+        for (is_ready, polled) in ready.iter_mut().zip(&polls) {
+            *is_ready = !polled.revents().is_empty();
+        }
+        Ok(ready)
+    }
+
+    /// As [`Udp::receive`] after [`Udp::wait`], which told where.
+    pub fn receive_waited(&mut self, now: Instant, mut ready: Ready, room: &mut Buffers, take: &mut Take<'_>) {
+        self.looked = now;
+        for _ in 0..BATCHES_A_TURN {
+            for (place, is_more) in ready.iter_mut().enumerate() {
+                *is_more = *is_more && self.take_batch(place, |inlet, room| inlet.receive(room).ok(), room, take);
+            }
+        }
+    }
+
+    /// The same of the reports, if any are there.
+    pub fn receive_reports(&mut self, room: &mut Buffers, take: &mut Take<'_>) {
+        let mut batches = BATCHES_A_TURN;
+        while batches > 0 && self.take_batch(REPORTS, |inlet, room| inlet.receive(room).ok(), room, take) {
+            batches -= 1;
+        }
+    }
+
+    /// Takes what `receive` gets from a socket, if anything; true when there may be more.
+    fn take_batch(
+        &mut self,
+        place: usize,
+        receive: impl Fn(&Inlet, &mut Buffers) -> Option<usize>,
+        room: &mut Buffers,
+        take: &mut Take<'_>,
+    ) -> bool {
+        let Some(inlet) = self.inlets.get_mut(place) else { return false };
+        let Some(count) = receive(inlet, room) else { return false };
         self.got.calls += 1;
         let mut stamps = Stamps::read(inlet.newest);
         for (buffer, meta) in room.buffers.iter_mut().zip(room.metas.iter()).take(count) {
@@ -144,16 +189,14 @@ impl Udp {
             let Some(run) = buffer.get_mut(..meta.len) else { continue };
             inlet.newest = stamps.came(meta.timestamp);
             let at = Moment { now: stamps.now(), came: inlet.newest };
-            if is_patient && stride > SHORT {
+            if place == PICTURES && stride > SHORT {
                 let is_of_run = self.picture.is_some_and(|(from, then)| from == meta.addr && at.came < then + AT_ONCE);
                 self.got.pictures += (meta.len / stride) as u64;
                 self.got.runs += u64::from(!is_of_run);
                 self.picture = Some((meta.addr, at.came));
             }
-            for datagram in run.chunks_mut(stride) {
-                self.got.datagrams += 1;
-                take(at, meta.addr, datagram);
-            }
+            self.got.datagrams += run.len().div_ceil(stride) as u64;
+            take(at, meta.addr, stride, run);
         }
         count == BATCH
     }
@@ -181,9 +224,8 @@ impl Inlet {
     fn new(socket: UdpSocket) -> io::Result<Self> {
         socket.set_nonblocking(true)?;
         let state = UdpSocketState::new(UdpSockRef::from(&socket))?;
-        // Best effort: without privileges the kernel clamps to its own limit.
+        // As above.
         let _ = state.set_recv_buffer_size(UdpSockRef::from(&socket), KERNEL_BUFFER);
-        let _ = state.set_send_buffer_size(UdpSockRef::from(&socket), KERNEL_BUFFER);
         Ok(Self { socket: tokio::net::UdpSocket::from_std(socket)?, state, newest: clock::now() })
     }
 
@@ -224,9 +266,10 @@ mod tests {
             while clock::now() < sent + Duration::from_millis(1) {}
             client.send_to(&[0x80; 100], address).expect("sound is sent");
             let now = clock::now();
-            assert!(udp.wait(now, now + Duration::from_secs(10)).expect("waits"), "sound wakes");
+            let ready = udp.wait(now, now + Duration::from_secs(10), Waits::Pictures).expect("waits");
+            assert_eq!(ready, [true, true, false], "sound wakes");
             let mut came = Vec::new();
-            udp.receive_waited(now, true, &mut room, &mut |at, _, datagram| came.push((datagram.len(), at.came)));
+            udp.receive_waited(now, ready, &mut room, &mut |at, _, _, datagram| came.push((datagram.len(), at.came)));
             assert_eq!(came.iter().map(|(length, _)| *length).collect::<Vec<_>>(), [100, 1_000]);
             came[1].1 < came[0].1
         });

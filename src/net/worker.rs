@@ -2,6 +2,7 @@
 //! threads per packet but the recorder's bounded queue.
 
 use std::io;
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::thread;
@@ -13,22 +14,24 @@ use tracing::{error, warn};
 
 use super::busy::{Busy, thread_cpu};
 use super::clock;
-use super::gather::{Gather, Hoard};
+use super::gather::{Gather, Hoard, Waits};
 use super::metrics::WorkerFigures;
 use super::split::Sockets;
 use super::tcp::{Adopted, Connections, TcpEvent};
 use super::udp::{BATCHES_A_TURN, Buffers, Udp};
-use crate::media::outbox::{Local, Outbox, Path, RecordBatch};
+use crate::media::outbox::{Local, Moment, Outbox, Path, RecordBatch};
 use crate::media::{Sfu, SfuConfig};
 
 /// Orders waiting for a worker; at the bound signaling waits.
 const COMMANDS: usize = 1_024;
 /// Connections waiting to be taken over.
 const ADOPTIONS: usize = 64;
-/// A worker whose pictures may wait stays with its sockets for so long, and for so long while it has TCP connections, which
-/// its runtime serves.
-const STAY: Duration = Duration::from_millis(10);
+/// A busy worker stays with its sockets for so long; while it has TCP connections, which its runtime serves, for so long, and
+/// only if pictures may wait.
+const STAY: Duration = Duration::from_millis(50);
 const STAY_WITH_TCP: Duration = Duration::from_millis(1);
+/// The core's turn may come so late in a busy worker: mostly something else wakes it before.
+const LATE: Duration = Duration::from_millis(5);
 
 /// Takes packets for the recorder and leaves an empty batch in its place. Must not block.
 pub type RecordSink = Box<dyn FnMut(&mut RecordBatch) + Send>;
@@ -110,11 +113,11 @@ impl Driver {
         mut tcp_events: mpsc::Receiver<TcpEvent>,
     ) -> io::Result<()> {
         loop {
-            let (timeout, is_patient) = (self.due(), self.gather.is_patient());
+            let (timeout, stays) = (self.due(), self.waits() != Waits::Nothing);
             let mut was_ordered = false;
             let sleep = async {
                 match timeout {
-                    _ if is_patient => {}
+                    _ if stays => {}
                     Some(at) => tokio::time::sleep_until(at.into()).await,
                     None => std::future::pending().await,
                 }
@@ -151,7 +154,7 @@ impl Driver {
                 }
             }
             self.turn(was_ordered);
-            if self.gather.is_patient() {
+            if self.waits() != Waits::Nothing {
                 self.stay(|| !commands.is_empty() || commands.is_closed() || !adoptions.is_empty())?;
                 // TCP connections are the runtime's: once for it to learn what has come, and once more to read that.
                 tokio::task::yield_now().await;
@@ -160,18 +163,42 @@ impl Driver {
         }
     }
 
-    /// While pictures may wait, the worker waits for what may not, without its runtime, whose timers are a millisecond
-    /// coarse. `is_called`: somebody else has something for it.
+    /// What is left in its socket for a moment.
+    fn waits(&self) -> Waits {
+        match self.gather.waits() {
+            _ if !self.udp.is_sorted() || self.sfu.next_timeout().is_none() => Waits::Nothing,
+            // What is saved by reports is less than what it costs to go to the runtime and back each millisecond.
+            Waits::Reports if !self.tcp.is_empty() => Waits::Nothing,
+            waits => waits,
+        }
+    }
+
+    /// While something may wait, the worker waits for the rest without its runtime, whose timers are a millisecond coarse.
+    /// `is_called`: somebody else has something for it.
     fn stay(&mut self, is_called: impl Fn() -> bool) -> io::Result<()> {
         let mut now = clock::now();
         let back = now + if self.tcp.is_empty() { STAY } else { STAY_WITH_TCP };
-        while now < back && self.gather.is_patient() && !is_called() {
-            let until = self.due().into_iter().chain([back, self.udp.patient_until()]).min().unwrap_or(back);
-            let is_prompt = self.udp.wait(now, until)?;
+        while now < back && !is_called() {
+            let waits = self.waits();
+            let pictures = match waits {
+                Waits::Nothing => break,
+                Waits::Reports => None,
+                Waits::Pictures => Some(self.udp.pictures_until()),
+            };
+            let tcp = (!self.tcp.is_empty()).then_some(back);
+            let Some(turn) = self.sfu.next_timeout() else { break };
+            let others = [self.due_besides(), pictures, tcp];
+            let until = others.into_iter().flatten().fold(turn + LATE, Instant::min);
+            let ready = self.udp.wait(now, until, waits)?;
+            now = clock::now();
             let Self { sfu, udp, buffers, out, .. } = self;
-            udp.receive_waited(clock::now(), is_prompt, buffers, &mut |at, remote, datagram: &mut [u8]| {
-                sfu.handle_datagram(at, Path { local: Local::Udp, remote }, datagram, out);
-            });
+            udp.receive_waited(now, ready, buffers, &mut hand(sfu, out));
+            if turn <= now {
+                // Reports wait for the core's turn, every 10 ms, which decides by them; and no packet waits for them.
+                self.flush(now);
+                let Self { sfu, udp, buffers, out, .. } = self;
+                udp.receive_reports(buffers, &mut hand(sfu, out));
+            }
             now = self.turn(false);
         }
         Ok(())
@@ -179,8 +206,12 @@ impl Driver {
 
     /// When something is due though nothing comes.
     fn due(&self) -> Option<Instant> {
-        let due = [self.gather.due(), self.hoard.due(), self.sfu.next_timeout(), self.tcp.due()];
-        due.into_iter().flatten().min()
+        self.sfu.next_timeout().into_iter().chain(self.due_besides()).min()
+    }
+
+    /// The same, without the core.
+    fn due_besides(&self) -> Option<Instant> {
+        [self.gather.due(), self.hoard.due(), self.tcp.due()].into_iter().flatten().min()
     }
 
     /// What follows whatever happened; gives the time.
@@ -205,10 +236,7 @@ impl Driver {
     fn receive(&mut self) {
         let Self { sfu, udp, buffers, out, .. } = self;
         for _ in 0..BATCHES_A_TURN {
-            let any = udp.receive(buffers, &mut |at, remote, datagram: &mut [u8]| {
-                sfu.handle_datagram(at, Path { local: Local::Udp, remote }, datagram, out);
-            });
-            if !any {
+            if !udp.receive(buffers, &mut hand(sfu, out)) {
                 break;
             }
         }
@@ -276,5 +304,12 @@ impl Driver {
         ] {
             place.store(value, Ordering::Relaxed);
         }
+    }
+}
+
+/// Gives what came by UDP to the core.
+fn hand(sfu: &mut Sfu, out: &mut Outbox) -> impl FnMut(Moment, SocketAddr, usize, &mut [u8]) {
+    |at, remote, stride, datagrams| {
+        sfu.handle_datagrams(at, Path { local: Local::Udp, remote }, stride, datagrams, out);
     }
 }
