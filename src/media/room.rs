@@ -325,12 +325,12 @@ impl Room {
         let Some(layer) = track.layer(from.1, from.2) else { return };
         let codec = track.codec;
         let sent = Ticks::since(self.epoch, now);
-        let packets = run.iter().filter_map(|&Arrived { sequence, captured, .. }| {
-            let kept = layer.ring.find(sequence)?;
+        let mut packets = Each::<Forward<'_>>::new();
+        for &Arrived { sequence, captured, .. } in run {
+            let Some(kept) = layer.ring.find(sequence) else { continue };
             let older = if kept.behind == 0 { [None, None] } else { [2, 1].map(|n| layer.ring.find(sequence - n)) };
-            Some(Forward { from, kept, older, codec, captured, now, sent })
-        });
-        let packets: Each<Forward<'_>> = packets.collect();
+            packets.push(Forward { from, kept, older, codec, captured, now, sent });
+        }
         if codec == Codec::Opus && !track.viewers.is_empty() {
             out.hurry();
         }
