@@ -1,6 +1,5 @@
-//! Packets of one layer that came at once, which a browser's picture mostly is: all of them are kept first, and then each
-//! receiver gets all of them. What a receiver needs to be sent anything (its keys, its slot, its lane) has left the
-//! caches by the time its turn comes again, and reading that anew costs as much as half of what is done for a packet.
+//! Packets of one layer that came at once: all of them are kept first, and then each receiver gets all of them, so that its
+//! keys, slot and lane are fetched once for the run and not for each packet.
 
 use std::time::Instant;
 

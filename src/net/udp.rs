@@ -224,7 +224,7 @@ impl Inlet {
     fn new(socket: UdpSocket) -> io::Result<Self> {
         socket.set_nonblocking(true)?;
         let state = UdpSocketState::new(UdpSockRef::from(&socket))?;
-        // As above.
+        // Best effort, as for the socket that sends.
         let _ = state.set_recv_buffer_size(UdpSockRef::from(&socket), KERNEL_BUFFER);
         Ok(Self { socket: tokio::net::UdpSocket::from_std(socket)?, state, newest: clock::now() })
     }

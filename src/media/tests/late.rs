@@ -156,7 +156,7 @@ fn after_a_blackout_pictures_come_back_where_nobody_speaks() {
 
 #[test]
 fn lost_feedback_costs_no_rate_and_few_pictures() {
-    let (mut shares, mut frames, mut stills, mut stills_after) = (vec![], vec![], vec![], vec![]);
+    let mut worse = 0;
     for seed in 1..=5 {
         let mut l = Lesson::new(seed, &[(2, None)]);
         goes_on(&mut l, 10_000, |_| 300_000, |_| ());
@@ -167,20 +167,12 @@ fn lost_feedback_costs_no_rate_and_few_pictures() {
         l.w.loss = 0.0;
         let after = goes_on(&mut l, 10_000, |_| 300_000, |_| ());
         println!("seed {seed}: {before} {during} {}\n{}\n{}", rate(&l), lossy.told(), after.told());
-        shares.push((100.0 * during.min(rate(&l)) / before) as i64);
-        frames.push(lossy.frames[&What::Camera(2)].len() as i64);
-        stills.push(-(lossy.still_ms as i64));
-        stills_after.push(-(after.still_ms as i64));
+        let keeps_rate = during.min(rate(&l)) >= 0.75 * before;
+        let keeps_pictures = lossy.frames[&What::Camera(2)].len() >= 480 && lossy.still_ms <= 700;
+        worse += u32::from(!(keeps_rate && keeps_pictures && after.still_ms <= 300));
     }
-    // Where a third is lost, chance alone may hide all news of the line for a second, in one lesson of a hundred.
-    let all_but_one = |mut values: Vec<i64>| {
-        values.sort_unstable();
-        values[1]
-    };
-    assert!(all_but_one(shares) >= 75);
-    assert!(all_but_one(frames) >= 480);
-    assert!(all_but_one(stills) >= -700);
-    assert!(all_but_one(stills_after) >= -300);
+    // Where a third is lost, chance alone may hide all news of the line for a second: in one lesson of a hundred it did.
+    assert!(worse <= 1, "{worse} of five lessons");
 }
 
 #[test]
