@@ -6,10 +6,15 @@ use rustix::time::{ClockId, clock_gettime};
 
 /// Measured over this time: short, because a bell brings hundreds of joins within a second.
 const WINDOW: Duration = Duration::from_millis(200);
-/// From this share of a core on newcomers are refused; the rest is for peaks of those who are there.
-const FULL: f64 = 0.85;
+/// From this share of a core on, in the mean of the last second or so, newcomers are refused; the rest is for peaks of those
+/// who are there.
+const FULL: f64 = 0.88;
 /// Below this share they are let in again.
-const FREE: f64 = 0.75;
+const FREE: f64 = 0.8;
+/// One window with so much refuses them at once. Less in one alone is a peak of handshakes, or of a neighbour on the same machine.
+const PEAK: f64 = 0.95;
+/// How much a window counts in the mean.
+const NEWEST: f64 = 0.25;
 
 /// CPU time of the calling thread.
 pub fn thread_cpu() -> Duration {
@@ -21,6 +26,9 @@ pub fn thread_cpu() -> Duration {
 #[derive(Debug, Default)]
 pub struct Busy {
     since: Option<(Instant, Duration)>,
+    /// Share of the core, lately.
+    mean: f64,
+    /// That is too much.
     full: bool,
 }
 
@@ -32,13 +40,12 @@ impl Busy {
 
     /// Notes the CPU time used so far; true when the worker is full.
     pub fn note(&mut self, now: Instant, cpu: Duration) -> bool {
-        if let Some((at, before)) = self.since {
-            let passed = now.saturating_duration_since(at).as_secs_f64();
-            let share = cpu.saturating_sub(before).as_secs_f64() / passed.max(1e-6);
-            self.full = share >= if self.full { FREE } else { FULL };
-        }
-        self.since = Some((now, cpu));
-        self.full
+        let Some((at, before)) = self.since.replace((now, cpu)) else { return false };
+        let passed = now.saturating_duration_since(at).as_secs_f64();
+        let share = cpu.saturating_sub(before).as_secs_f64() / passed.max(1e-6);
+        self.mean += NEWEST * (share - self.mean);
+        self.full = self.mean >= if self.full { FREE } else { FULL };
+        self.full || share >= PEAK
     }
 }
 
@@ -47,17 +54,46 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_worker_is_full_from_85_percent_until_below_75() {
+    fn a_worker_is_full_at_a_peak_and_from_88_percent_in_the_mean_until_below_80() {
         let (mut busy, mut now, mut cpu) = (Busy::default(), crate::net::clock::now(), Duration::ZERO);
         assert!(busy.is_due(now));
         assert!(!busy.note(now, cpu), "nothing is known yet");
         assert!(!busy.is_due(now + WINDOW / 2));
-        for (percent, full) in [(80, false), (86, true), (80, true), (70, false), (80, false)] {
-            now += WINDOW;
-            cpu += WINDOW * percent / 100;
-            assert!(busy.is_due(now));
-            assert_eq!(busy.note(now, cpu), full, "{percent} %");
+        let mut after = |windows: u32, percent: u32| {
+            (0..windows).fold(false, |_, _| {
+                now += WINDOW;
+                cpu += WINDOW * percent / 100;
+                assert!(busy.is_due(now));
+                busy.note(now, cpu)
+            })
+        };
+        for (windows, percent, full) in [
+            (20, 80, false),
+            (1, 94, false),
+            (1, 96, true),
+            (1, 80, false),
+            (20, 86, false),
+            (20, 89, true),
+            (20, 82, true),
+            (20, 79, false),
+            (20, 86, false),
+            (1, 100, true),
+        ] {
+            assert_eq!(after(windows, percent), full, "{windows} × {percent} %");
         }
+    }
+
+    #[test]
+    fn what_lasts_is_noticed_within_two_seconds() {
+        let (mut busy, begun) = (Busy::default(), crate::net::clock::now());
+        let shares = [0.3; 10].into_iter().chain([0.94; 20]);
+        let mut cpu = Duration::ZERO;
+        busy.note(begun, cpu);
+        let full = shares.zip(1u32..).find_map(|(share, window)| {
+            cpu += WINDOW.mul_f64(share);
+            busy.note(begun + WINDOW * window, cpu).then_some(window)
+        });
+        assert!(full.is_some_and(|window| (11..=20).contains(&window)), "{full:?}");
     }
 
     #[test]
