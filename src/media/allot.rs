@@ -11,7 +11,7 @@ use tongke_signaling::command::{DecodeBudget, Event, LineId, SessionRole, Slot, 
 use super::estimate;
 use super::ladder::{self, Line, MAX_WISHES, Pick, Place, Rank, Step, Wish};
 use super::outbox::Outbox;
-use super::peer::Peer;
+use super::peer::{Peer, Peers};
 use super::room::Room;
 use super::slot::SendSlot;
 use super::track::{MAX_LAYERS, PeerKey, Track, Watched};
@@ -46,7 +46,7 @@ impl Watched {
 
 /// Shares out what a line takes among the receivers that share it; mostly that is one. Slots that get nothing rest;
 /// whatever else changes, changes when the room's tracks are looked at next ([`Room::retarget`]).
-pub fn allot(keys: &[PeerKey], rooms: &Slab<Room>, now: Instant, peers: &mut Slab<Peer>, out: &mut Outbox) {
+pub fn allot(keys: &[PeerKey], rooms: &Slab<Room>, now: Instant, peers: &mut Peers, out: &mut Outbox) {
     let mut sharers = Sharers::default();
     let (mut line, mut given) = (Line { budget: 0.0, is_new: true }, 0.0);
     for key in keys {
@@ -69,7 +69,7 @@ pub fn allot(keys: &[PeerKey], rooms: &Slab<Room>, now: Instant, peers: &mut Sla
 }
 
 /// Of a receiver that does not tell what arrives nothing is known but what it can decode.
-fn allot_untold(key: PeerKey, rooms: &Slab<Room>, now: Instant, peers: &mut Slab<Peer>, out: &mut Outbox) {
+fn allot_untold(key: PeerKey, rooms: &Slab<Room>, now: Instant, peers: &mut Peers, out: &mut Outbox) {
     let Some(peer) = peers.get_mut(key).filter(|p| p.decode != DecodeBudget::default()) else { return };
     let Some(room) = rooms.get(peer.room) else { return };
     let mut alone = Sharers::default();
@@ -106,7 +106,7 @@ impl Sharers {
     }
 
     /// Gives each its share.
-    fn settle(mut self, line: Line, now: Instant, peers: &mut Slab<Peer>, out: &mut Outbox) {
+    fn settle(mut self, line: Line, now: Instant, peers: &mut Peers, out: &mut Outbox) {
         ladder::climb(line, &self.wishes, &mut self.places, now);
         for (((key, at), place), wish) in self.whose.iter().zip(&self.places).zip(&self.wishes) {
             let Some(peer) = peers.get_mut(*key) else { continue };
@@ -132,7 +132,7 @@ pub fn allot_due(
     rooms: &mut Slab<Room>,
     is_due: impl Fn(usize) -> bool,
     now: Instant,
-    peers: &mut Slab<Peer>,
+    peers: &mut Peers,
     out: &mut Outbox,
 ) {
     sharing.clear();
@@ -155,7 +155,7 @@ pub fn allot_due(
 }
 
 /// Adds all receivers on the lines that are there.
-fn add_neighbours(sharing: &mut Vec<(Sharing, PeerKey)>, peers: &Slab<Peer>) {
+fn add_neighbours(sharing: &mut Vec<(Sharing, PeerKey)>, peers: &Peers) {
     let due = sharing.len();
     if !sharing.iter().any(|s| matches!(s.0, Sharing::Line(..))) {
         return;
@@ -198,7 +198,7 @@ impl Room {
     /// Tells publishers how much of their pictures anybody watches, so that nothing is encoded for nobody: the slow twin
     /// only while a thin line needs it, the finer layers of a camera only where somebody sees or records them. The lowest
     /// layer and the slides always come, so that what is called for is there at once.
-    pub fn note_watched(&mut self, now: Instant, peers: &Slab<Peer>, out: &mut Outbox) {
+    pub fn note_watched(&mut self, now: Instant, peers: &Peers, out: &mut Outbox) {
         let is_kept = self.recording.is_some();
         for track in &mut self.tracks {
             let Some(owner) = track.owner.and_then(|o| peers.get(o)).filter(|p| p.is_connected()) else { continue };

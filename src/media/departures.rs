@@ -6,6 +6,7 @@
 
 use std::time::Instant;
 
+use super::ahead::line_of;
 use super::estimate::Fate;
 use super::feedback::Feedback;
 
@@ -17,6 +18,9 @@ const TICK_US: u32 = 64;
 const REPEATED: u16 = 1 << 15;
 const TOLD_LOST: u16 = 1 << 14;
 const MOST_SIZE: u16 = TOLD_LOST - 1;
+/// Feedback tells of about so many packets, so many of which stand in one line of the caches.
+const EXPECTED: u16 = 40;
+const A_LINE: usize = 64 / size_of::<Departure>();
 /// Bytes of the header extension: profile and length, one element with its padding (RFC 8285 §4.2).
 pub const EXTENSION: usize = 8;
 
@@ -85,6 +89,23 @@ impl Departures {
             *place = Departure { number, size: size.min(usize::from(MOST_SIZE)) as u16, sent };
         }
         number
+    }
+
+    /// Asks for the place of the next packet.
+    pub fn expect_next(&self) {
+        if let Some(place) = self.places.get(usize::from(self.next) % REMEMBERED) {
+            line_of(place);
+        }
+    }
+
+    /// Asks for the places of those that the next feedback will tell of.
+    pub fn expect_feedback(&self) {
+        let Some(told) = self.told else { return };
+        for ahead in (1..=EXPECTED).step_by(A_LINE) {
+            if let Some(place) = self.places.get(usize::from(told.wrapping_add(ahead)) % REMEMBERED) {
+                line_of(place);
+            }
+        }
     }
 
     /// The number the next packet gets.

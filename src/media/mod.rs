@@ -7,6 +7,7 @@
 //! [`receive`], [`ring`], [`run`], [`red`], [`twcc`], [`feedback`], [`departures`],
 //! [`estimate`], [`pacer`], [`timeline`], [`keyframe`], [`outbox`].
 
+pub mod ahead;
 pub mod allot;
 pub mod departures;
 pub mod dtls;

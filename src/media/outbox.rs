@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 
 use tongke_signaling::command::{Event, RecordingId, Source};
 
+use super::ahead::{bytes_of, line_of};
 use super::sdp::Codec;
 
 /// How datagrams come and go between a client and the server.
@@ -57,6 +58,12 @@ pub struct Lane {
 }
 
 impl Lane {
+    /// Asks for the memory of the next datagram.
+    pub fn expect(&self) {
+        let end = self.bytes.len();
+        bytes_of(&self.bytes, end..end + A_DATAGRAM);
+    }
+
     /// Ends the datagram that was appended to `bytes` from `start` on; drops it when it is longer than a datagram may be.
     pub fn finish(&mut self, start: usize) {
         match u16::try_from(self.bytes.len().saturating_sub(start)) {
@@ -66,6 +73,9 @@ impl Lane {
         }
     }
 }
+
+/// A picture's datagram is about so long, bytes.
+const A_DATAGRAM: usize = 1_150;
 
 /// Where a peer's lane of the present turn is.
 #[derive(Clone, Copy, Debug, Default)]
@@ -163,6 +173,14 @@ impl Outbox {
             self.used += 1;
         }
         &mut self.lanes[at.index]
+    }
+
+    /// Asks for a lane of those that are not used yet.
+    pub fn expect(&self, ahead: usize) {
+        if let Some(lane) = self.lanes.get(self.used + ahead) {
+            lane.expect();
+            line_of(&lane.lengths);
+        }
     }
 
     /// Something of this turn must not wait to be gathered with more: sound, reports, handshakes.

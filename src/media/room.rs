@@ -5,19 +5,22 @@
 use std::collections::HashMap;
 use std::time::Instant;
 
-use slab::Slab;
 use tongke_signaling::command::{Event, LessonId, RecordingId, SessionRole, Slot, Source, SourceKind, VideoCodec};
 
 use super::departures::Ticks;
 use super::keyframe;
 use super::outbox::{Outbox, RecordedPacket, RecordedReport};
-use super::peer::{Forward, Ingress, Peer};
+use super::peer::{Forward, Ingress, Peers};
 use super::ring::Kept;
 use super::rtp::write_header;
 use super::run::{Arrived, Each};
 use super::sdp::Codec;
 use super::slot::{SendSlot, Sent};
 use super::track::{Layer, PeerKey, Track};
+
+/// Of so many receivers further on memory is asked for, first what stands in the session, then what that leads to.
+const FAR: usize = 4;
+const NEAR: usize = 2;
 
 /// See the module.
 #[derive(Debug)]
@@ -57,7 +60,7 @@ impl Room {
     }
 
     /// A session joined: its sources become tracks that it owns from now on.
-    pub fn publish(&mut self, key: PeerKey, peers: &mut Slab<Peer>, out: &mut Outbox) {
+    pub fn publish(&mut self, key: PeerKey, peers: &mut Peers, out: &mut Outbox) {
         self.peers.push(key);
         let Some(peer) = peers.get_mut(key) else { return };
         let (seat, role, serial) = (peer.seat, peer.role, peer.serial);
@@ -97,7 +100,7 @@ impl Room {
     }
 
     /// The newest other session that has a line for this track, with what it says of itself and its line.
-    fn heir(&self, track: usize, peers: &Slab<Peer>) -> Option<(PeerKey, u64, Codec)> {
+    fn heir(&self, track: usize, peers: &Peers) -> Option<(PeerKey, u64, Codec)> {
         self.peers.iter().rev().find_map(|key| {
             let peer = peers.get(*key)?;
             let line = peer.up.iter().find(|line| line.track == track)?;
@@ -106,7 +109,7 @@ impl Room {
     }
 
     /// Nothing flows from a track any more; receivers keep its last picture and are told so.
-    fn detach_viewers(&mut self, index: usize, peers: &mut Slab<Peer>, out: &mut Outbox) {
+    fn detach_viewers(&mut self, index: usize, peers: &mut Peers, out: &mut Outbox) {
         let Some(track) = self.tracks.get(index) else { return };
         for (viewer, at) in &track.viewers {
             let Some(peer) = peers.get_mut(*viewer) else { continue };
@@ -121,7 +124,7 @@ impl Room {
 
     /// A session left: its sources fall silent, its slots close. Where another session of the seat sends the same source
     /// (a console behind a recorder box), that one is seen and heard again.
-    pub fn leave(&mut self, key: PeerKey, peers: &mut Slab<Peer>, out: &mut Outbox) {
+    pub fn leave(&mut self, key: PeerKey, peers: &mut Peers, out: &mut Outbox) {
         self.peers.retain(|p| *p != key);
         for index in 0..self.tracks.len() {
             let heir = self.heir(index, peers);
@@ -147,7 +150,7 @@ impl Room {
         key: PeerKey,
         slot: Slot,
         source: Option<Source>,
-        peers: &mut Slab<Peer>,
+        peers: &mut Peers,
         out: &mut Outbox,
     ) -> bool {
         let Some(peer) = peers.get_mut(key) else { return false };
@@ -172,7 +175,7 @@ impl Room {
     }
 
     /// Looks anew at all that may serve who asked for a source ([`Room::retarget`]).
-    pub fn retarget_source(&mut self, source: Option<Source>, now: Instant, peers: &mut Slab<Peer>, out: &mut Outbox) {
+    pub fn retarget_source(&mut self, source: Option<Source>, now: Instant, peers: &mut Peers, out: &mut Outbox) {
         for track in 0..self.tracks.len() {
             if self.tracks.get(track).is_some_and(|t| t.serves(source)) {
                 self.retarget(track, now, peers, out);
@@ -181,7 +184,7 @@ impl Room {
     }
 
     /// Lets a source be heard or not. Whoever saw it waits for a new beginning.
-    pub fn mute(&mut self, source: Source, muted: bool, now: Instant, peers: &mut Slab<Peer>, out: &mut Outbox) {
+    pub fn mute(&mut self, source: Source, muted: bool, now: Instant, peers: &mut Peers, out: &mut Outbox) {
         if source.kind == SourceKind::Screen {
             self.mute(Source { kind: SourceKind::ScreenSlow, ..source }, muted, now, peers, out);
         }
@@ -197,7 +200,7 @@ impl Room {
     }
 
     /// Chooses the layer each viewer of a track should get, and asks for key frames where one changes.
-    pub fn retarget(&mut self, index: usize, now: Instant, peers: &mut Slab<Peer>, out: &mut Outbox) {
+    pub fn retarget(&mut self, index: usize, now: Instant, peers: &mut Peers, out: &mut Outbox) {
         let twin_lives = self.twin_lives(index, now);
         let Some(track) = self.tracks.get_mut(index).filter(|t| !t.muted && t.is_sending(now)) else { return };
         let is_twin = track.source.kind == SourceKind::ScreenSlow;
@@ -260,7 +263,7 @@ impl Room {
     }
 
     /// Sends the key-frame requests that are due.
-    pub fn send_key_requests(&mut self, track: usize, now: Instant, peers: &mut Slab<Peer>, out: &mut Outbox) {
+    pub fn send_key_requests(&mut self, track: usize, now: Instant, peers: &mut Peers, out: &mut Outbox) {
         let Some(track) = self.tracks.get_mut(track) else { return };
         let Some(owner) = track.owner.and_then(|o| peers.get_mut(o)) else { return };
         for layer in track.layers.iter_mut().flatten() {
@@ -277,7 +280,7 @@ impl Room {
         packet: &Ingress,
         datagram: &[u8],
         now: Instant,
-        peers: &mut Slab<Peer>,
+        peers: &mut Peers,
         out: &mut Outbox,
     ) -> Option<Arrived> {
         let index = packet.track;
@@ -318,23 +321,32 @@ impl Room {
         Some(Arrived { from: (index, packet.layer, generation), sequence: packet.sequence, captured })
     }
 
-    /// Forwards a run of kept packets to all who are shown them.
-    pub fn forward(&self, run: &Each<Arrived>, now: Instant, peers: &mut Slab<Peer>, out: &mut Outbox) {
-        let Some(from) = run.first().map(|packet| packet.from) else { return };
-        let Some(track) = self.tracks.get(from.0) else { return };
-        let Some(layer) = track.layer(from.1, from.2) else { return };
+    /// Forwards a run of kept packets to all who are shown them; true when a slot's report has come to be due.
+    pub fn forward(&self, run: &Each<Arrived>, now: Instant, peers: &mut Peers, out: &mut Outbox) -> bool {
+        let Some(from) = run.first().map(|packet| packet.from) else { return false };
+        let Some(track) = self.tracks.get(from.0) else { return false };
+        let Some(layer) = track.layer(from.1, from.2) else { return false };
         let codec = track.codec;
         let sent = Ticks::since(self.epoch, now);
+        (0..FAR).for_each(|at| track.expect_viewer(at, peers));
         let mut packets = Each::<Forward<'_>>::new();
         for &Arrived { sequence, captured, .. } in run {
             let Some(kept) = layer.ring.find(sequence) else { continue };
             let older = if kept.behind == 0 { [None, None] } else { [2, 1].map(|n| layer.ring.find(sequence - n)) };
             packets.push(Forward { from, kept, older, codec, captured, now, sent });
         }
+        let mut report_due = false;
+        for at in 0..NEAR {
+            track.expect_viewer_now(at, peers);
+            out.expect(at);
+        }
         if codec == Codec::Opus && !track.viewers.is_empty() {
             out.hurry();
         }
-        for (viewer, slot) in &track.viewers {
+        for (at, (viewer, slot)) in track.viewers.iter().enumerate() {
+            track.expect_viewer(at + FAR, peers);
+            track.expect_viewer_now(at + NEAR, peers);
+            out.expect(NEAR);
             let Some(peer) = peers.get_mut(*viewer) else { continue };
             for packet in &packets {
                 if peer.forward(*slot, packet, out)
@@ -344,7 +356,9 @@ impl Room {
                     out.events.push(state);
                 }
             }
+            report_due |= peer.reports_due;
         }
+        report_due
     }
 
     #[expect(clippy::too_many_arguments, reason = "one packet's facts, all of different types")]
@@ -407,13 +421,7 @@ impl Room {
     }
 
     /// Starts or stops recording.
-    pub fn record_to(
-        &mut self,
-        recording: Option<RecordingId>,
-        now: Instant,
-        peers: &mut Slab<Peer>,
-        out: &mut Outbox,
-    ) {
+    pub fn record_to(&mut self, recording: Option<RecordingId>, now: Instant, peers: &mut Peers, out: &mut Outbox) {
         self.recording = recording;
         for index in 0..self.tracks.len() {
             if let Some(track) = self.tracks.get_mut(index) {
@@ -424,7 +432,7 @@ impl Room {
     }
 
     /// Says which sources began or ceased to send.
-    pub fn note_live(&mut self, now: Instant, peers: &mut Slab<Peer>, out: &mut Outbox) {
+    pub fn note_live(&mut self, now: Instant, peers: &mut Peers, out: &mut Outbox) {
         for index in 0..self.tracks.len() {
             let Some(track) = self.tracks.get_mut(index) else { continue };
             let live = track.owner.is_some() && track.is_sending(now);

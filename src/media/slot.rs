@@ -4,11 +4,13 @@
 //! last changes are kept, so that a retransmission is found also across a change of layer or source; nothing is
 //! written per packet but the slot's own numbers.
 
+use std::mem::offset_of;
 use std::time::{Duration, Instant};
 
 use arrayvec::ArrayVec;
 use tongke_signaling::command::{Slot, Source};
 
+use super::ahead::Mark;
 use super::ladder::{Pick, Place};
 use super::ring::{AUDIO_PACKETS, Kept};
 use super::sdp::{Codec, OfferedCodec};
@@ -79,20 +81,38 @@ pub struct Outgoing {
     pub timestamp: u32,
 }
 
-/// See the module.
+/// See the module. What every packet needs comes first, in as few lines of the caches as hold it.
 #[derive(Debug)]
+#[repr(C, align(64))]
 pub struct SendSlot {
-    /// What it is for.
-    pub slot: Slot,
-    /// mid of its m-line.
-    pub mid: String,
+    mark: Mark,
+    /// What flows.
+    pub shown: Option<Shown>,
+    next: u64,
+    /// From this number on nothing was sealed yet.
+    sealed: u64,
+    /// Packets and payload bytes sent.
+    pub sent: (u32, u32),
     /// Its SSRC.
     pub ssrc: u32,
-    /// SSRC of its retransmissions.
-    pub rtx_ssrc: u32,
     /// Id of the transport-wide number's header extension, where the receiver takes it; of pictures only where it takes RTX
     /// as well.
     pub transport_cc: Option<u8>,
+    /// How many packets before it each sound should carry.
+    pub depth: u8,
+    /// What it is for.
+    pub slot: Slot,
+    repair_budget: i64,
+    last: Option<(Instant, u32)>,
+    /// The layer it waits for: (track, layer, generation).
+    pub target: Option<(usize, u8, u32)>,
+    /// Of sound that is numbered: the last sequence numbers with their transport-wide numbers. What is sent again without RTX
+    /// must be the same to the byte.
+    numbers: Vec<Option<(u16, u16)>>,
+    /// mid of its m-line.
+    pub mid: String,
+    /// SSRC of its retransmissions.
+    pub rtx_ssrc: u32,
     /// Codecs the receiver takes.
     pub codecs: Vec<OfferedCodec>,
     /// What it was told to show.
@@ -103,35 +123,20 @@ pub struct SendSlot {
     pub is_cut: bool,
     /// The line is slower than what waits; what comes now is left out until that is sent.
     pub clogged: bool,
-    /// What flows.
-    pub shown: Option<Shown>,
-    /// The layer it waits for: (track, layer, generation).
-    pub target: Option<(usize, u8, u32)>,
-    /// Packets and payload bytes sent.
-    pub sent: (u32, u32),
     /// Next retransmission's extended sequence number.
     pub rtx_next: u64,
     /// True: a sender report is due at once.
     pub report_due: bool,
-    /// How many packets before it each sound should carry.
-    pub depth: u8,
     /// Extended number up to which the receiver has reported.
     pub reported: u32,
-    /// Of sound that is numbered: the last sequence numbers with their transport-wide numbers. What is sent again without RTX
-    /// must be the same to the byte.
-    numbers: Vec<Option<(u16, u16)>>,
-    next: u64,
-    /// From this number on nothing was sealed yet.
-    sealed: u64,
-    last: Option<(Instant, u32)>,
     changes: ArrayVec<Shown, CHANGES>,
-    repair_budget: i64,
 }
 
 impl SendSlot {
     /// A slot that has sent nothing. Times start at `first_timestamp`.
     pub fn new(slot: Slot, mid: String, ssrc: u32, rtx_ssrc: u32, codecs: Vec<OfferedCodec>, first: u16) -> Self {
         Self {
+            mark: Mark::default(),
             slot,
             mid,
             ssrc,
@@ -178,6 +183,11 @@ impl SendSlot {
     pub fn number_of(&self, sequence: u16) -> Option<u16> {
         let at = usize::from(sequence) % self.numbers.len().max(1);
         self.numbers.get(at).copied().flatten().filter(|(s, _)| *s == sequence).map(|(_, number)| number)
+    }
+
+    /// Asks for what routing a packet needs.
+    pub fn expect(&self) {
+        self.mark.bytes(0..offset_of!(Self, numbers) + size_of::<Vec<()>>());
     }
 
     /// True where pictures are shown, false for sound.

@@ -4,6 +4,7 @@ use std::time::{Duration, Instant};
 
 use tongke_signaling::command::{Source, SourceKind};
 
+use super::peer::Peers;
 use super::ring::{AUDIO_PACKETS, Ring, VIDEO_PACKETS};
 use super::sdp::Codec;
 use super::thrift::Thrift;
@@ -175,6 +176,22 @@ pub struct Track {
 }
 
 impl Track {
+    /// Asks for what a packet to this viewer needs, if there are so many.
+    pub fn expect_viewer(&self, at: usize, peers: &Peers) {
+        if let Some(peer) = self.viewers.get(at).and_then(|(viewer, _)| peers.get(*viewer)) {
+            peer.expect_packet();
+        }
+    }
+
+    /// The same of what is found only by that.
+    pub fn expect_viewer_now(&self, at: usize, peers: &Peers) {
+        if let Some((viewer, slot)) = self.viewers.get(at)
+            && let Some(peer) = peers.get(*viewer)
+        {
+            peer.expect_packet_in(*slot);
+        }
+    }
+
     /// A track that has sent nothing yet.
     pub fn new(source: Source, codec: Codec, muted: bool) -> Self {
         Self {

@@ -3,6 +3,7 @@
 use std::io::{self, IoSliceMut};
 use std::iter;
 use std::net::{SocketAddr, UdpSocket};
+use std::os::fd::{AsFd, BorrowedFd};
 use std::time::{Duration, Instant};
 
 use arrayvec::ArrayVec;
@@ -42,9 +43,26 @@ impl Default for Buffers {
     }
 }
 
-/// Takes datagrams of one sender that came at once: when they are handled and came, where from, the length of each but the
-/// last, which may be shorter, and their bytes.
-pub type Take<'t> = dyn FnMut(Moment, SocketAddr, usize, &mut [u8]) + 't;
+/// It is told so far ahead from where the next datagrams are.
+const AHEAD: usize = 2;
+
+/// Takes what was received.
+pub trait Take {
+    /// Datagrams of one sender that came at once: when they are handled and came, where from, the length of each but the last,
+    /// which may be shorter, and their bytes.
+    fn take(&mut self, at: Moment, from: SocketAddr, stride: usize, datagrams: &mut [u8]);
+
+    /// What is taken next but one is from there; said of all, in their order.
+    fn expect(&mut self, from: SocketAddr) {
+        let _ = from;
+    }
+}
+
+impl<F: FnMut(Moment, SocketAddr, usize, &mut [u8])> Take for F {
+    fn take(&mut self, at: Moment, from: SocketAddr, stride: usize, datagrams: &mut [u8]) {
+        self(at, from, stride, datagrams);
+    }
+}
 
 /// What was received since the beginning.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
@@ -96,12 +114,18 @@ impl Udp {
         Ok(Self { inlets, sender, picture: None, looked: clock::now(), got: Got::default() })
     }
 
+    /// The same sockets, for which nobody waits any more: who has them looks for himself whether something has come.
+    pub fn unwaited(self) -> io::Result<Self> {
+        let inlets = self.inlets.into_iter().map(Inlet::unwaited).collect::<io::Result<_>>()?;
+        Ok(Self { inlets, ..self })
+    }
+
     /// Waits until datagrams are there.
     pub async fn readable(&self) -> io::Result<()> {
         let of = |place: usize| async move {
             match self.inlets.get(place) {
-                Some(inlet) => inlet.socket.readable().await,
-                None => std::future::pending().await,
+                Some(Inlet { socket: Socket::Waited(socket), .. }) => socket.readable().await,
+                _ => std::future::pending().await,
             }
         };
         tokio::select! {
@@ -113,7 +137,7 @@ impl Udp {
 
     /// Hands each datagram that is there to `take`, with when it came by the kernel's clock; false when no more is there.
     /// At most a batch of each socket, so that commands and timers get their turn.
-    pub fn receive(&mut self, room: &mut Buffers, take: &mut Take<'_>) -> bool {
+    pub fn receive(&mut self, room: &mut Buffers, take: &mut dyn Take) -> bool {
         let mut is_more = false;
         for place in 0..self.inlets.len() {
             is_more |= self.take_batch(place, Inlet::receive_ready, room, take);
@@ -155,7 +179,7 @@ impl Udp {
     }
 
     /// As [`Udp::receive`] after [`Udp::wait`], which told where.
-    pub fn receive_waited(&mut self, now: Instant, mut ready: Ready, room: &mut Buffers, take: &mut Take<'_>) {
+    pub fn receive_waited(&mut self, now: Instant, mut ready: Ready, room: &mut Buffers, take: &mut dyn Take) {
         self.looked = now;
         for _ in 0..BATCHES_A_TURN {
             for (place, is_more) in ready.iter_mut().enumerate() {
@@ -165,7 +189,7 @@ impl Udp {
     }
 
     /// The same of the reports, if any are there.
-    pub fn receive_reports(&mut self, room: &mut Buffers, take: &mut Take<'_>) {
+    pub fn receive_reports(&mut self, room: &mut Buffers, take: &mut dyn Take) {
         let mut batches = BATCHES_A_TURN;
         while batches > 0 && self.take_batch(REPORTS, |inlet, room| inlet.receive(room).ok(), room, take) {
             batches -= 1;
@@ -178,13 +202,18 @@ impl Udp {
         place: usize,
         receive: impl Fn(&Inlet, &mut Buffers) -> Option<usize>,
         room: &mut Buffers,
-        take: &mut Take<'_>,
+        take: &mut dyn Take,
     ) -> bool {
         let Some(inlet) = self.inlets.get_mut(place) else { return false };
         let Some(count) = receive(inlet, room) else { return false };
         self.got.calls += 1;
         let mut stamps = Stamps::read(inlet.newest);
-        for (buffer, meta) in room.buffers.iter_mut().zip(room.metas.iter()).take(count) {
+        let metas = room.metas.get(..count).unwrap_or_default();
+        metas.iter().take(AHEAD).for_each(|meta| take.expect(meta.addr));
+        for (at, (buffer, meta)) in room.buffers.iter_mut().zip(metas).enumerate() {
+            if let Some(next) = metas.get(at + AHEAD) {
+                take.expect(next.addr);
+            }
             let stride = meta.stride.max(1);
             let Some(run) = buffer.get_mut(..meta.len) else { continue };
             inlet.newest = stamps.came(meta.timestamp);
@@ -196,7 +225,7 @@ impl Udp {
                 self.picture = Some((meta.addr, at.came));
             }
             self.got.datagrams += run.len().div_ceil(stride) as u64;
-            take(at, meta.addr, stride, run);
+            take.take(at, meta.addr, stride, run);
         }
         count == BATCH
     }
@@ -212,9 +241,24 @@ impl Udp {
     }
 }
 
+/// A socket for which the runtime waits, or nobody.
+enum Socket {
+    Waited(tokio::net::UdpSocket),
+    Unwaited(UdpSocket),
+}
+
+impl AsFd for Socket {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        match self {
+            Self::Waited(socket) => socket.as_fd(),
+            Self::Unwaited(socket) => socket.as_fd(),
+        }
+    }
+}
+
 /// One socket as it receives.
 struct Inlet {
-    socket: tokio::net::UdpSocket,
+    socket: Socket,
     state: UdpSocketState,
     /// When its newest datagram came. What waited in one socket may have come before what the other already gave.
     newest: Instant,
@@ -226,7 +270,16 @@ impl Inlet {
         let state = UdpSocketState::new(UdpSockRef::from(&socket))?;
         // Best effort, as for the socket that sends.
         let _ = state.set_recv_buffer_size(UdpSockRef::from(&socket), KERNEL_BUFFER);
-        Ok(Self { socket: tokio::net::UdpSocket::from_std(socket)?, state, newest: clock::now() })
+        let socket = Socket::Waited(tokio::net::UdpSocket::from_std(socket)?);
+        Ok(Self { socket, state, newest: clock::now() })
+    }
+
+    fn unwaited(self) -> io::Result<Self> {
+        let socket = match self.socket {
+            Socket::Waited(socket) => Socket::Unwaited(socket.into_std()?),
+            other => other,
+        };
+        Ok(Self { socket, ..self })
     }
 
     /// One system call; how many it received.
@@ -237,8 +290,9 @@ impl Inlet {
 
     /// The same, where the runtime says that something is there.
     fn receive_ready(&self, room: &mut Buffers) -> Option<usize> {
+        let Socket::Waited(socket) = &self.socket else { return self.receive(room).ok() };
         let mut received = None;
-        let _ = self.socket.try_io(Interest::READABLE, || {
+        let _ = socket.try_io(Interest::READABLE, || {
             let count = self.receive(room)?;
             received = Some(count);
             // A batch that is not full emptied the socket: what comes later wakes us anew (epoll is edge-triggered),
@@ -269,7 +323,9 @@ mod tests {
             let ready = udp.wait(now, now + Duration::from_secs(10), Waits::Pictures).expect("waits");
             assert_eq!(ready, [true, true, false], "sound wakes");
             let mut came = Vec::new();
-            udp.receive_waited(now, ready, &mut room, &mut |at, _, _, datagram| came.push((datagram.len(), at.came)));
+            udp.receive_waited(now, ready, &mut room, &mut |at: Moment, _, _, datagram: &mut [u8]| {
+                came.push((datagram.len(), at.came))
+            });
             assert_eq!(came.iter().map(|(length, _)| *length).collect::<Vec<_>>(), [100, 1_000]);
             came[1].1 < came[0].1
         });

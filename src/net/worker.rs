@@ -18,7 +18,7 @@ use super::gather::{Gather, Hoard, Waits};
 use super::metrics::WorkerFigures;
 use super::split::Sockets;
 use super::tcp::{Adopted, Connections, TcpEvent};
-use super::udp::{BATCHES_A_TURN, Buffers, Udp};
+use super::udp::{BATCHES_A_TURN, Buffers, Take, Udp};
 use crate::media::outbox::{Local, Moment, Outbox, Path, RecordBatch};
 use crate::media::{Sfu, SfuConfig};
 
@@ -192,12 +192,12 @@ impl Driver {
             let ready = self.udp.wait(now, until, waits)?;
             now = clock::now();
             let Self { sfu, udp, buffers, out, .. } = self;
-            udp.receive_waited(now, ready, buffers, &mut hand(sfu, out));
+            udp.receive_waited(now, ready, buffers, &mut Hand { sfu, out });
             if turn <= now {
                 // Reports wait for the core's turn, every 10 ms, which decides by them; and no packet waits for them.
                 self.flush(now);
                 let Self { sfu, udp, buffers, out, .. } = self;
-                udp.receive_reports(buffers, &mut hand(sfu, out));
+                udp.receive_reports(buffers, &mut Hand { sfu, out });
             }
             now = self.turn(false);
         }
@@ -236,7 +236,7 @@ impl Driver {
     fn receive(&mut self) {
         let Self { sfu, udp, buffers, out, .. } = self;
         for _ in 0..BATCHES_A_TURN {
-            if !udp.receive(buffers, &mut hand(sfu, out)) {
+            if !udp.receive(buffers, &mut Hand { sfu, out }) {
                 break;
             }
         }
@@ -308,8 +308,17 @@ impl Driver {
 }
 
 /// Gives what came by UDP to the core.
-fn hand(sfu: &mut Sfu, out: &mut Outbox) -> impl FnMut(Moment, SocketAddr, usize, &mut [u8]) {
-    |at, remote, stride, datagrams| {
-        sfu.handle_datagrams(at, Path { local: Local::Udp, remote }, stride, datagrams, out);
+struct Hand<'c> {
+    sfu: &'c mut Sfu,
+    out: &'c mut Outbox,
+}
+
+impl Take for Hand<'_> {
+    fn take(&mut self, at: Moment, remote: SocketAddr, stride: usize, datagrams: &mut [u8]) {
+        self.sfu.handle_datagrams(at, Path { local: Local::Udp, remote }, stride, datagrams, self.out);
+    }
+
+    fn expect(&mut self, remote: SocketAddr) {
+        self.sfu.expect(Path { local: Local::Udp, remote });
     }
 }

@@ -11,9 +11,9 @@ mod overdue;
 mod probe;
 mod queue;
 mod reports;
+mod through;
 mod trend;
 
-use std::collections::VecDeque;
 use std::time::Duration;
 
 use busy::Busy;
@@ -23,8 +23,11 @@ pub use probe::Probe;
 use probe::Prober;
 use queue::Queue;
 use reports::Reports;
+use through::Through;
 use trend::Trend;
 pub use trend::Usage;
+
+use super::ahead::Mark;
 
 /// Nothing is ever sent slower, bit/s: sound and a still picture.
 pub const LEAST: f64 = 30_000.0;
@@ -56,8 +59,6 @@ const PACKET_BITS: f64 = 9_600.0;
 /// Beyond this share of what got through nothing is known.
 const BEYOND: f64 = 1.5;
 const BEYOND_BITS: f64 = 10_000.0;
-/// What got through is measured over this time at the receiver. µs.
-const WINDOW_US: i64 = 500_000;
 /// A queue that was not seen for so long is not there.
 const CLEAR: Duration = Duration::from_millis(300);
 /// A line that met its limit is taken to be tight for so long.
@@ -80,7 +81,9 @@ pub struct Fate {
 
 /// See the module.
 #[derive(Debug)]
+#[repr(C)]
 pub struct Estimate {
+    mark: Mark,
     rate: f64,
     /// It is remembered as a thin line.
     was_thin: bool,
@@ -93,8 +96,7 @@ pub struct Estimate {
     prober: Prober,
     reports: Reports,
     overdue: Overdue,
-    through: VecDeque<(i64, u32)>,
-    through_bytes: u64,
+    through: Through,
     /// Where the line's limit was when it was met, and how sure that is, bit/s.
     limit: Option<(f64, f64)>,
     fed: Option<Duration>,
@@ -109,6 +111,7 @@ impl Estimate {
     pub fn new(start: Option<f64>) -> Self {
         let start = start.filter(|bits| bits.is_finite()).map(|bits| (BACK_OFF * bits).clamp(LEAST, MOST_REMEMBERED));
         Self {
+            mark: Mark::default(),
             rate: start.unwrap_or(START),
             was_thin: start.is_some_and(|bits| bits < START),
             trend: Trend::default(),
@@ -119,14 +122,18 @@ impl Estimate {
             prober: Prober::default(),
             reports: Reports::default(),
             overdue: Overdue::default(),
-            through: VecDeque::new(),
-            through_bytes: 0,
+            through: Through::default(),
             limit: None,
             fed: None,
             clear: None,
             lowered: None,
             round_trip: Duration::from_millis(100),
         }
+    }
+
+    /// Asks for the memory that a feedback needs.
+    pub fn expect(&self) {
+        self.mark.bytes(0..size_of::<Self>());
     }
 
     /// What may be sent, bit/s.
@@ -202,13 +209,13 @@ impl Estimate {
                 self.trend.note(fate.sent, arrived);
                 let waited = self.queue.note(fate.sent, arrived);
                 self.busy.note(arrived, waited, fate.size);
-                self.count(arrived, fate.size);
+                self.through.note(arrived, fate.size);
             }
             if let Some(probe) = fate.probe {
                 self.prober.note(probe, fate);
             }
         }
-        let through = self.through().map(|through| self.busy.rate().map_or(through, |busy| busy.max(through)));
+        let through = self.through.rate().map(|through| self.busy.rate().map_or(through, |busy| busy.max(through)));
         let usage = self.usage();
         if self.drains(now, through) {
             return;
@@ -324,26 +331,6 @@ impl Estimate {
         let (at, spread) = self.limit.unwrap_or((through, through * 0.1));
         let new = at + 0.2 * (through - at);
         self.limit = Some((new, (spread + 0.2 * ((through - new).abs() - spread)).max(0.02 * new)));
-    }
-
-    fn count(&mut self, arrived: i64, size: u32) {
-        self.through.push_back((arrived, size));
-        self.through_bytes += u64::from(size);
-        while let Some((at, size)) = self.through.front().copied() {
-            // Also out goes what a clock that jumped left behind.
-            if (0..WINDOW_US).contains(&arrived.saturating_sub(at)) || self.through.len() == 1 {
-                break;
-            }
-            self.through.pop_front();
-            self.through_bytes -= u64::from(size);
-        }
-    }
-
-    /// What got through lately, bit/s; `None` while too little is known.
-    fn through(&self) -> Option<f64> {
-        let (first, last) = (self.through.front()?, self.through.back()?);
-        let span = last.0.saturating_sub(first.0);
-        (span >= WINDOW_US / 4).then(|| (self.through_bytes - u64::from(first.1)) as f64 * 8e6 / span as f64)
     }
 
     /// A probe that should be sent now, where more than the rate is wanted. `awaited`: feedback is due on something sent.

@@ -97,6 +97,7 @@ impl Peer {
         }
         self.counters.bytes_down += seal(sealer, lane, start, header, numbers.sequence);
         self.counters.packets_down += 1;
+        lane.expect();
     }
 
     /// Sends a packet of a slot again: as RTX (RFC 4588) where the client has it, else as it was.

@@ -7,6 +7,7 @@ use rand::Rng;
 use tongke_signaling::command::{DecodeBudget, Refusal, SeatId, SessionId, SessionRole, Slot, SourceKind, VideoCodec};
 
 use super::{Counters, MAX_PACKETS_A_SECOND, Peer, Redundancy, UpLine};
+use crate::media::ahead::Mark;
 use crate::media::departures::Departures;
 use crate::media::dtls::{Dtls, Identity};
 use crate::media::estimate::Estimate;
@@ -69,6 +70,7 @@ impl Peer {
         let first = offer.lines.first();
         let listed = slots.iter().map(|s| (s.slot, s.mid.clone())).collect();
         let peer = Self {
+            mark: Mark::default(),
             session,
             seat,
             role,

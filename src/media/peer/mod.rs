@@ -2,10 +2,11 @@
 //!
 //! Reading order: `join` (from offer to answer), `paths` (ICE and where datagrams go), `rebind` (a NAT that was bound
 //! anew), `ingress` (what the client sends), `egress` (what it gets), `probing` (what more its line would take), `pacing`
-//! (what waits for its turn). A peer knows its own lines only; who sees whom is the room's.
+//! (what waits for its turn), `fetch` (what memory is asked for). A peer knows its own lines only; who sees whom is the room's.
 
 mod egress;
 mod facts;
+mod fetch;
 mod ingress;
 mod join;
 mod pacing;
@@ -16,6 +17,7 @@ mod rebind;
 use std::collections::HashMap;
 use std::time::{Duration, Instant};
 
+use slab::Slab;
 use tongke_signaling::command::{DecodeBudget, LineId, SeatId, SessionId, SessionRole, SourceKind};
 
 pub use egress::Forward;
@@ -26,6 +28,7 @@ pub use paths::StunOutcome;
 use rebind::Rebound;
 pub use rebind::ssrc_of;
 
+use super::ahead::Mark;
 use super::departures::Departures;
 use super::dtls::Dtls;
 use super::estimate::{Estimate, Fate};
@@ -69,16 +72,52 @@ pub struct UpLine {
     pub track: usize,
 }
 
-/// See the module.
+/// See the module. What each packet to it needs comes first, then what each datagram from it needs, so that either stands in lines
+/// of the caches that follow one another (`fetch`).
+#[repr(C, align(64))]
 pub struct Peer {
+    mark: Mark,
+    /// Where datagrams go now.
+    pub path: Option<Path>,
+    lane: LaneRef,
+    /// A slot should report before its second is over.
+    pub reports_due: bool,
+    pacer: Pacer,
+    departures: Departures,
+    /// Lines on which it receives.
+    pub slots: Vec<SendSlot>,
+    /// Figures of the present second.
+    pub counters: Counters,
+    sealer: Option<Sealer>,
+    opener: Option<Opener>,
+    budget: u32,
+    /// Last authenticated packet.
+    pub last_heard: Instant,
+    /// When the session was made.
+    pub created: Instant,
+    /// Where it may come from: validated paths and when each was last heard.
+    pub paths: Vec<(Path, Instant)>,
+    streams: HashMap<u32, ReceiveStream>,
+    /// Lines on which it sends.
+    pub up: Vec<UpLine>,
+    /// Kept from feedback to feedback, so that none allocates.
+    fates: Vec<Fate>,
+    our_ssrc: u32,
+    /// SSRC in whose name it reports; receivers of one browser all use the same.
+    reports_from: Option<u32>,
+    arrivals: Arrivals,
+    /// An address to which its NAT may have moved it.
+    rebound: Option<Rebound>,
+    heard_elsewhere: Option<Path>,
+    /// Place of its room in the core's table.
+    pub room: usize,
+    estimate: Estimate,
     /// The session.
     pub session: SessionId,
     /// The seat it sits in.
     pub seat: SeatId,
     /// Its role.
     pub role: SessionRole,
-    /// Place of its room in the core's table.
-    pub room: usize,
     /// Unique in the life of the process.
     pub serial: u64,
     /// ICE credentials in force.
@@ -89,26 +128,10 @@ pub struct Peer {
     theirs: Credentials,
     /// After a restart: its new ones.
     pending_theirs: Option<Credentials>,
-    /// An address to which its NAT may have moved it.
-    rebound: Option<Rebound>,
-    /// SSRC in whose name it reports; receivers of one browser all use the same.
-    reports_from: Option<u32>,
     /// mid and kind of the first m-line, for fragments.
     pub first_line: (String, bool),
-    /// Where datagrams go now.
-    pub path: Option<Path>,
-    /// Where it may come from: validated paths and when each was last heard.
-    pub paths: Vec<(Path, Instant)>,
-    /// Lines on which it sends.
-    pub up: Vec<UpLine>,
-    /// Lines on which it receives.
-    pub slots: Vec<SendSlot>,
-    /// When the session was made.
-    pub created: Instant,
     /// When DTLS came up.
     pub connected: Option<Instant>,
-    /// Last authenticated packet.
-    pub last_heard: Instant,
     /// What all its pictures at their best would cost, bit/s.
     pub wanted: f64,
     /// The line it shares with others, if any.
@@ -121,29 +144,15 @@ pub struct Peer {
     pub pictures: f64,
     /// What all sound takes that flows to it, bit/s.
     pub sound: f64,
-    /// A slot should report before its second is over.
-    pub reports_due: bool,
-    /// Figures of the present second.
-    pub counters: Counters,
     dtls: Dtls,
-    opener: Option<Opener>,
-    sealer: Option<Sealer>,
-    streams: HashMap<u32, ReceiveStream>,
     declared: HashMap<u32, (usize, u8, bool)>,
-    arrivals: Arrivals,
-    departures: Departures,
-    estimate: Estimate,
-    pacer: Pacer,
-    /// Kept from feedback to feedback, so that none allocates.
-    fates: Vec<Fate>,
     redundancy: Redundancy,
     clock: SessionClock,
-    lane: LaneRef,
-    our_ssrc: u32,
-    heard_elsewhere: Option<Path>,
-    budget: u32,
     scratch: Vec<u16>,
 }
+
+/// All sessions of a core. In boxes, so that where one stands is known without looking at it ([`super::ahead`]).
+pub type Peers = Slab<Box<Peer>>;
 
 impl Peer {
     /// True once media may flow.

@@ -10,7 +10,7 @@ use super::Sfu;
 use crate::media::allot::allot;
 use crate::media::ice::Credentials;
 use crate::media::outbox::Outbox;
-use crate::media::peer::{Negotiation, Peer};
+use crate::media::peer::{Negotiation, Peer, Peers};
 use crate::media::room::Room;
 use crate::media::sdp::{Fragment, write_fragment};
 
@@ -61,7 +61,7 @@ pub(super) fn handle(sfu: &mut Sfu, now: Instant, command: Command, out: &mut Ou
     }
 }
 
-fn with_room(sfu: &mut Sfu, lesson: LessonId, act: impl FnOnce(&mut Room, &mut slab::Slab<Peer>)) {
+fn with_room(sfu: &mut Sfu, lesson: LessonId, act: impl FnOnce(&mut Room, &mut Peers)) {
     if let Some(room) = sfu.lessons.get(&lesson).and_then(|r| sfu.rooms.get_mut(*r)) {
         act(room, &mut sfu.peers);
     }
@@ -125,11 +125,12 @@ fn join(
     }
     let etag = peer.credentials.etag();
     let ufrag = peer.credentials.ufrag.clone();
-    let key = sfu.peers.insert(peer);
+    let key = sfu.peers.insert(Box::new(peer));
     sfu.sessions.insert(who.0, key);
     sfu.by_ufrag.insert(ufrag, key);
     room.publish(key, &mut sfu.peers, out);
     sfu.timers.start(now);
+    sfu.timers.watch(key);
     out.events.push(Event::Answered {
         session: who.0,
         answer: joined.answer,

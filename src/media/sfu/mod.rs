@@ -17,7 +17,7 @@ use super::departures::Ticks;
 use super::dtls::{Identity, Progress};
 use super::ice::Check;
 use super::outbox::{Moment, Outbox, Path};
-use super::peer::{Ingress, Peer, RtcpIngress, StunOutcome};
+use super::peer::{Ingress, Peer, Peers, RtcpIngress, StunOutcome};
 use super::room::Room;
 use super::run::Run;
 use super::sdp::Candidates;
@@ -85,7 +85,7 @@ pub struct Sfu {
     config: SfuConfig,
     rng: StdRng,
     rooms: Slab<Room>,
-    peers: Slab<Peer>,
+    peers: Peers,
     lessons: HashMap<LessonId, usize>,
     sessions: HashMap<SessionId, PeerKey>,
     by_path: HashMap<Path, PeerKey>,
@@ -98,6 +98,8 @@ pub struct Sfu {
     /// Datagrams of strangers that may still be looked at in this turn.
     strangers_left: u8,
     ended: strangers::Ended,
+    /// Who sent the next datagram.
+    expected: Option<PeerKey>,
     run: Run,
     scratch: Vec<u8>,
     /// What was dropped.
@@ -114,7 +116,7 @@ impl Sfu {
             config,
             rng,
             rooms: Slab::new(),
-            peers: Slab::new(),
+            peers: Peers::new(),
             lessons: HashMap::new(),
             sessions: HashMap::new(),
             by_path: HashMap::new(),
@@ -125,10 +127,22 @@ impl Sfu {
             sharing: Vec::new(),
             strangers_left: strangers::A_TURN,
             ended: strangers::Ended::default(),
+            expected: None,
             run: Run::default(),
             scratch: Vec::new(),
             drops: Drops::default(),
             happened: Happened::default(),
+        }
+    }
+
+    /// The next datagram but one comes on this path.
+    pub fn expect(&mut self, path: Path) {
+        let next = self.by_path.get(&path).copied();
+        if let Some(peer) = next.and_then(|key| self.peers.get(key)) {
+            peer.expect_datagram();
+        }
+        if let Some(peer) = std::mem::replace(&mut self.expected, next).and_then(|key| self.peers.get(key)) {
+            peer.expect_datagram_now();
         }
     }
 
@@ -171,8 +185,10 @@ impl Sfu {
 
     /// Forwards what was kept and waited for more of its kind.
     fn forward(&mut self, now: Instant, out: &mut Outbox) {
-        if let Some(room) = self.rooms.get(self.run.room) {
-            room.forward(self.run.packets(), now, &mut self.peers, out);
+        if let Some(room) = self.rooms.get(self.run.room)
+            && room.forward(self.run.packets(), now, &mut self.peers, out)
+        {
+            self.timers.note_report_due();
         }
         self.run.clear();
     }
@@ -200,7 +216,7 @@ impl Sfu {
     /// A session, for tests that look inside.
     #[cfg(test)]
     pub(crate) fn peer(&self, session: SessionId) -> Option<&Peer> {
-        self.sessions.get(&session).and_then(|key| self.peers.get(*key))
+        self.sessions.get(&session).and_then(|key| self.peers.get(*key)).map(|peer| &**peer)
     }
 
     /// Sessions held.
@@ -294,7 +310,12 @@ impl Sfu {
         let Some(key) = self.owner(&path) else { return strangers::handle_media(self, now, path, datagram, false) };
         let Some(peer) = self.peers.get_mut(key) else { return };
         let room = peer.room;
-        let Some(packet) = peer.handle_rtp(at, path, datagram) else { return };
+        let was_restless = peer.is_restless();
+        let packet = peer.handle_rtp(at, path, datagram);
+        if !was_restless && peer.is_restless() {
+            self.timers.watch(key);
+        }
+        let Some(packet) = packet else { return };
         for mended in &packet.mended {
             self.keep(room, key, &packet.as_if(mended), datagram, now, out);
         }
@@ -317,6 +338,9 @@ impl Sfu {
         let room = peer.room;
         let ntp = self.config.wall.ntp_at(at.came);
         let reports = peer.handle_rtcp(at, path, ntp, datagram);
+        if peer.is_restless() {
+            self.timers.watch(key);
+        }
         let round_trip = peer.counters.round_trip;
         let Some(room) = self.rooms.get_mut(room) else { return };
         for report in reports {

@@ -72,7 +72,7 @@ pub(super) fn handle_media(sfu: &mut Sfu, now: Instant, path: Path, datagram: &[
     // A NAT changes the port mostly, so who had the same address comes first.
     let mut tries = TRIES;
     for same_address in [true, false] {
-        for (_, peer) in &mut sfu.peers {
+        for (key, peer) in &mut sfu.peers {
             let is_same = peer.path.is_some_and(|p| p.remote.ip() == path.remote.ip());
             if is_same != same_address || !peer.may_have_moved(now, ssrc, is_report) {
                 continue;
@@ -85,6 +85,7 @@ pub(super) fn handle_media(sfu: &mut Sfu, now: Instant, path: Path, datagram: &[
             sfu.scratch.clear();
             sfu.scratch.extend_from_slice(datagram);
             if peer.note_stranger(now, path, &mut sfu.scratch, is_report) {
+                sfu.timers.watch(key);
                 return;
             }
         }

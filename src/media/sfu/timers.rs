@@ -5,6 +5,7 @@
 use std::time::{Duration, Instant};
 
 use rand::Rng;
+use slab::Slab;
 use tongke_signaling::command::{Event, LeaveCause, SourceKind};
 
 use super::Sfu;
@@ -29,23 +30,56 @@ const PULSE: u64 = 50;
 const SECOND: u64 = 100;
 const A_SECOND: Duration = TURN.saturating_mul(SECOND as u32);
 
+/// Memory is asked for so many sessions ahead.
+const AHEAD: usize = 2;
+
 /// Sessions that have their turn together, and rooms.
 const TOGETHER: usize = 128;
 const ROOMS_TOGETHER: usize = 16;
 
-/// Turns since the first session came.
-#[derive(Clone, Copy, Debug, Default)]
+/// Turns since the first session came, and who wants to be looked at in the next: what a turn has to read of those who do not
+/// is a byte each, where reading their state costs a wait for memory.
+#[derive(Clone, Debug, Default)]
 pub(super) struct Timers {
     began: Option<Instant>,
     done: u64,
+    /// By the session's place: something waits there.
+    restless: Vec<bool>,
+    /// Kept from turn to turn, so that none allocates.
+    due: Vec<PeerKey>,
+    /// A slot somewhere has a report due before its second is over.
+    reports_due: bool,
 }
 
 impl Timers {
     /// A session came: after a time without any, turns count anew.
     pub(super) fn start(&mut self, now: Instant) {
         if self.next().is_none_or(|at| at + A_SECOND < now) {
-            *self = Self { began: Some(now), done: 0 };
+            (self.began, self.done) = (Some(now), 0);
         }
+    }
+
+    /// The session in this place is looked at in the next turn. One that is not named is looked at a few turns later.
+    pub(super) fn watch(&mut self, key: PeerKey) {
+        self.set_watched(key, true);
+    }
+
+    fn set_watched(&mut self, key: PeerKey, is_watched: bool) {
+        if self.restless.len() <= key {
+            self.restless.resize(key + 1, false);
+        }
+        if let Some(place) = self.restless.get_mut(key) {
+            *place = is_watched;
+        }
+    }
+
+    fn is_watched(&self, key: PeerKey) -> bool {
+        self.restless.get(key).copied().unwrap_or(true)
+    }
+
+    /// A slot's report is due before its second is over.
+    pub(super) fn note_report_due(&mut self) {
+        self.reports_due = true;
     }
 
     pub(super) fn next(&self) -> Option<Instant> {
@@ -88,45 +122,70 @@ impl Turn {
 pub(super) fn handle(sfu: &mut Sfu, now: Instant, out: &mut Outbox) {
     let Some(turn) = sfu.timers.take(now) else { return };
     sfu.strangers_left = super::strangers::A_TURN;
-    let ntp = sfu.config.wall.ntp_at(now);
     let mut gone: Vec<(PeerKey, LeaveCause)> = Vec::new();
-    for (key, peer) in &mut sfu.peers {
-        if !peer.is_restless() && !turn.is_for(key, REST) {
-            continue;
+    let mut due = std::mem::take(&mut sfu.timers.due);
+    due.extend(
+        sfu.peers.iter().map(|(key, _)| key).filter(|key| sfu.timers.is_watched(*key) || turn.is_for(*key, REST)),
+    );
+    for (at, key) in due.iter().copied().enumerate() {
+        if let Some(peer) = due.get(at + AHEAD).and_then(|key| sfu.peers.get(*key)) {
+            peer.expect_turn();
         }
-        if !peer.is_connected() {
-            peer.handle_dtls_timeout(now, out);
-            if now.saturating_duration_since(peer.created) >= CONNECT_LIMIT {
-                gone.push((key, LeaveCause::NeverConnected));
+        let Some(peer) = sfu.peers.get_mut(key) else { continue };
+        if let Some(cause) = attend(peer, &sfu.rooms, now, out) {
+            gone.push((key, cause));
+        } else if peer.is_connected() {
+            peer.send_check(now, || sfu.rng.random(), sfu.config.identity.provider(), out);
+            if turn.is_for(key, FEEDBACK) {
+                peer.send_feedback(out);
             }
-            continue;
+            if turn.is_for(key, PULSE) {
+                peer.send_pulse(out);
+            }
         }
-        if now.saturating_duration_since(peer.last_heard) >= SILENCE_LIMIT {
-            gone.push((key, LeaveCause::Silent));
-            continue;
-        }
-        peer.send_nacks(now, out);
-        if let Some(room) = sfu.rooms.get(peer.room) {
-            let at = Ticks::since(room.epoch, now);
-            peer.pace(now, at, |sent| room.kept(sent), out);
-            peer.send_probe(now, at, |sent| room.kept(sent), out);
-        }
-        peer.send_check(now, || sfu.rng.random(), sfu.config.identity.provider(), out);
-        if turn.is_for(key, FEEDBACK) {
-            peer.send_feedback(out);
-        }
-        if turn.is_for(key, PULSE) {
-            peer.send_pulse(out);
-        }
+        sfu.timers.set_watched(key, peer.is_restless());
     }
+    due.clear();
+    sfu.timers.due = due;
     look(sfu, turn, now, out);
     for (key, cause) in gone {
         sfu.remove(key, cause, now, out);
     }
+    report(sfu, turn, now, out);
+}
+
+/// What may be due at a session at any turn; why it ends, if it does.
+fn attend(peer: &mut Peer, rooms: &Slab<Room>, now: Instant, out: &mut Outbox) -> Option<LeaveCause> {
+    if !peer.is_connected() {
+        peer.handle_dtls_timeout(now, out);
+        return (now.saturating_duration_since(peer.created) >= CONNECT_LIMIT).then_some(LeaveCause::NeverConnected);
+    }
+    if now.saturating_duration_since(peer.last_heard) >= SILENCE_LIMIT {
+        return Some(LeaveCause::Silent);
+    }
+    peer.send_nacks(now, out);
+    if let Some(room) = rooms.get(peer.room) {
+        let at = Ticks::since(room.epoch, now);
+        peer.pace(now, at, |sent| room.kept(sent), out);
+        peer.send_probe(now, at, |sent| room.kept(sent), out);
+    }
+    None
+}
+
+/// Reports and facts: of those whose second is over, and of slots that changed their source.
+fn report(sfu: &mut Sfu, turn: Turn, now: Instant, out: &mut Outbox) {
+    let ntp = sfu.config.wall.ntp_at(now);
+    let is_due = std::mem::take(&mut sfu.timers.reports_due);
     for (key, peer) in &mut sfu.peers {
         let second = turn.is_for(key, SECOND);
+        if !second && !is_due {
+            continue;
+        }
         if let Some(room) = sfu.rooms.get(peer.room).filter(|_| second || peer.reports_due) {
             send_sender_reports(peer, room, second, (now, ntp), out);
+            if peer.reports_due {
+                sfu.timers.note_report_due();
+            }
         }
         if second {
             sfu.happened.add(peer);

@@ -20,6 +20,8 @@ const LABEL_RTP_SALT: u8 = 2;
 const LABEL_RTCP_KEY: u8 = 3;
 const LABEL_RTCP_SALT: u8 = 5;
 
+/// What every packet needs comes first.
+#[repr(C)]
 struct Keys {
     rtp: LessSafeKey,
     rtp_salt: Salt,
@@ -59,6 +61,9 @@ impl Keys {
     }
 }
 
+/// A sealer's first bytes, within which is all that sealing a packet needs.
+pub(super) const MEDIA_KEYS: usize = size_of::<LessSafeKey>() + size_of::<Salt>();
+
 /// The first eight bytes of a salt and the other four. A nonce is made of them in registers: put together from bytes in memory it
 /// would be read back only after the packet, which was written before, has reached the cache.
 #[derive(Clone, Copy)]
@@ -88,6 +93,7 @@ fn rtcp_aad(header: &[u8], word: u32) -> Option<[u8; 12]> {
 }
 
 /// See [`super::Opener`].
+#[repr(C)]
 pub struct Opener {
     keys: Keys,
     rtp: Windows,
@@ -180,6 +186,7 @@ impl Opener {
 }
 
 /// See [`super::Sealer`].
+#[repr(C)]
 pub struct Sealer {
     keys: Keys,
     rtcp_index: u32,

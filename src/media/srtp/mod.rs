@@ -70,6 +70,9 @@ pub enum Sealer {
     Sha1(sha1::Sealer),
 }
 
+/// Within so many of its first bytes is all of a sealer that sealing a packet needs.
+pub const MEDIA_KEYS: usize = gcm::MEDIA_KEYS + align_of::<Sealer>();
+
 /// Which end of the DTLS association the contexts are for.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum End {
