@@ -43,7 +43,7 @@ pub(super) struct Arguments {
     /// Seconds that are counted; with --find-limit in each trial.
     #[arg(long, default_value_t = 60)]
     seconds: u64,
-    /// The viewers join evenly over so many seconds; without it 5 ms apart.
+    /// The viewers join evenly over so many seconds; without it 5 ms apart, with --find-limit 10 ms at least.
     #[arg(long)]
     ramp: Option<f64>,
     /// Video of each publisher, kbit/s.
@@ -58,7 +58,8 @@ pub(super) struct Arguments {
     /// Where a Tongke tells its figures (its setting `metrics`), to count system calls; a demo's is known.
     #[arg(long)]
     metrics: Option<String>,
-    /// Keeps this tool's core busy, so that the server is not charged for waking it.
+    /// Keeps this tool's core busy and lets viewers look for what has come fifty times a second, so that the server is not charged
+    /// for waking anybody.
     #[arg(long)]
     spin: bool,
     /// So many viewers, one in each lesson, have lines of 300 kbit/s that lose 20 %; they are told apart.
@@ -127,7 +128,7 @@ pub(super) fn run(arguments: Arguments) -> Outcome {
         return Ok(ExitCode::SUCCESS);
     }
     if arguments.ramp.is_none() {
-        plan.ramp = Duration::from_secs(2);
+        plan.ramp = Duration::ZERO;
     }
     let told = |trial: &Trial| {
         let Trial { lessons, carried, report } = trial;

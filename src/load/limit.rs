@@ -1,11 +1,16 @@
 //! The most a server carries: more and more lessons until it loses or delays packets.
 
+use std::time::Duration;
+
 use super::{LoadError, Plan, Report, run};
 
 /// Share of packets that may be lost.
 const LOSS: f64 = 0.001;
 /// Added delay at 99 %, ms.
 const DELAY_MS: f64 = 50.0;
+
+/// Viewers join one after the other so far apart at least: what is looked for is how much media is carried, not how many handshakes.
+const JOIN: Duration = Duration::from_millis(10);
 
 /// One trial.
 #[derive(Debug, serde::Serialize)]
@@ -31,7 +36,8 @@ pub async fn find_limit(plan: &Plan, mut told: impl FnMut(&Trial)) -> Result<Opt
     let mut next = 1;
     while next < bad && next <= most {
         let lessons = plan.lessons.iter().take(next).cloned().collect();
-        let report = run(&Plan { lessons, ..plan.clone() }).await?;
+        let ramp = plan.ramp.max(JOIN * (next * plan.receivers) as u32);
+        let report = run(&Plan { lessons, ramp, ..plan.clone() }).await?;
         let trial = Trial { lessons: next, carried: is_carried(&report), report };
         told(&trial);
         let good = if trial.carried {

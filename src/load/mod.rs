@@ -16,8 +16,8 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use rand::SeedableRng;
 use rand::rngs::StdRng;
+use rand::{Rng, SeedableRng};
 use rtc_crypto::RTCCryptoProvider;
 use rtc_crypto::providers::RingProvider;
 
@@ -39,6 +39,8 @@ pub use target::{SignIn, Target, by_number, from_demo, from_tongke, metrics_of_d
 const CONNECT_LIMIT: Duration = Duration::from_secs(10);
 /// After the last join media flows so long before it is counted.
 const SETTLE: Duration = Duration::from_secs(2);
+/// Who waits for no socket looks at it so often. The kernel notes when a packet came, so that no delay depends on this.
+const LOOK: Duration = Duration::from_millis(20);
 /// Sessions ended at the same time.
 const ENDINGS: usize = 16;
 /// Retransmissions of the last moment are waited for so long.
@@ -61,7 +63,7 @@ pub struct Plan {
     pub pid: Option<u32>,
     /// Where a Tongke tells its figures.
     pub metrics: Option<String>,
-    /// Never sleep, so that nobody is charged for waking this tool.
+    /// Never sleep, nor wait for a socket, so that nobody is charged for waking this tool.
     pub spin: bool,
     /// Bad lines.
     pub weak: Weak,
@@ -131,7 +133,7 @@ pub enum LoadError {
 
 /// Runs the plan; must be called on a current-thread runtime inside a `LocalSet`.
 pub async fn run(plan: &Plan) -> Result<Report, LoadError> {
-    let shared = Rc::new(Shared::new()?);
+    let shared = Rc::new(Shared::new(plan.spin)?);
     let mut report = Report::default();
     let spinner = plan.spin.then(|| tokio::task::spawn_local(spin()));
     let publishers = publish_all(plan, &shared, &mut report).await?;
@@ -262,12 +264,14 @@ struct Shared {
     identity: ClientIdentity,
     rng: RefCell<StdRng>,
     zero: Instant,
+    /// See [`Plan::spin`].
+    spin: bool,
     /// What is to be ended when the run is over.
     resources: RefCell<Vec<target::Resource>>,
 }
 
 impl Shared {
-    fn new() -> Result<Self, LoadError> {
+    fn new(spin: bool) -> Result<Self, LoadError> {
         let provider: Arc<dyn RTCCryptoProvider> = Arc::new(RingProvider::new());
         let identity = ClientIdentity::generate(Profile::AeadAes128Gcm, provider)
             .ok_or_else(|| LoadError::NotConnected("the load tool's own certificate".to_owned()))?;
@@ -277,6 +281,7 @@ impl Shared {
             identity,
             rng,
             zero: clock::now(),
+            spin,
             resources: RefCell::default(),
         })
     }
@@ -286,6 +291,8 @@ impl Shared {
 struct Connection {
     client: Client,
     udp: Udp,
+    /// When it looks next for what has come, if nobody waits for its socket.
+    look: Option<Instant>,
     line: Option<Line>,
     server: SocketAddr,
     shared: Rc<Shared>,
@@ -296,24 +303,22 @@ impl Connection {
     async fn step(&mut self, until: Instant, mut take: impl FnMut(Instant, Received<'_>)) {
         let through = self.line.as_ref().and_then(Line::due);
         let deadline = until.min(self.client.next_timeout()).min(through.unwrap_or(until));
-        tokio::select! {
-            ready = self.udp.readable() => {
-                if ready.is_ok() {
-                    let Self { client, udp, line, shared, .. } = self;
-                    let mut buffers = shared.buffers.borrow_mut();
-                    // How long this tool takes to read them is no delay of the server's.
-                    let mut hand = |at: Moment, _, stride, datagrams: &mut [u8]| {
-                        for datagram in datagrams.chunks_mut(stride) {
-                            match line {
-                                Some(line) => line.put(at.came, datagram),
-                                None => client.take_datagram(at.came, datagram, |p| take(at.came, p)),
-                            }
-                        }
-                    };
-                    while udp.receive(&mut buffers, &mut hand) {}
-                }
+        if let Some(look) = self.look {
+            tokio::time::sleep_until(deadline.min(look).into()).await;
+            let now = clock::now();
+            if now >= look {
+                self.receive(&mut take);
+                self.look = Some((look + LOOK).max(now));
             }
-            () = tokio::time::sleep_until(deadline.into()) => {}
+        } else {
+            tokio::select! {
+                ready = self.udp.readable() => {
+                    if ready.is_ok() {
+                        self.receive(&mut take);
+                    }
+                }
+                () = tokio::time::sleep_until(deadline.into()) => {}
+            }
         }
         if let Some(line) = &mut self.line {
             let now = clock::now();
@@ -323,6 +328,22 @@ impl Connection {
         }
         self.client.handle_timeout(clock::now());
         self.flush();
+    }
+
+    /// Takes what is there.
+    fn receive(&mut self, take: &mut impl FnMut(Instant, Received<'_>)) {
+        let Self { client, udp, line, shared, .. } = self;
+        let mut buffers = shared.buffers.borrow_mut();
+        // How long this tool takes to read them is no delay of the server's.
+        let mut hand = |at: Moment, _, stride, datagrams: &mut [u8]| {
+            for datagram in datagrams.chunks_mut(stride) {
+                match line {
+                    Some(line) => line.put(at.came, datagram),
+                    None => client.take_datagram(at.came, datagram, |p| take(at.came, p)),
+                }
+            }
+        };
+        while udp.receive(&mut buffers, &mut hand) {}
     }
 
     fn flush(&mut self) {
@@ -351,6 +372,7 @@ async fn connect(
     line: Option<Line>,
 ) -> Result<Connection, LoadError> {
     let begun = clock::now();
+    let publishes = lines.iter().any(|line| line.send);
     let mut client = Client::new(begun, lines, shared.identity.clone(), &mut *shared.rng.borrow_mut());
     let offer = client.offer();
     let (address, bearer) = (url.to_owned(), token.to_owned());
@@ -365,13 +387,19 @@ async fn connect(
     }
     let bound = if server.is_ipv4() { "0.0.0.0:0" } else { "[::]:0" };
     let udp = Udp::new(Sockets { prompt: UdpSocket::bind(bound)?, sorted: None })?;
-    let mut connection = Connection { client, udp, line: None, server, shared: shared.clone() };
+    let mut connection = Connection { client, udp, look: None, line: None, server, shared: shared.clone() };
     connection.flush();
     while !connection.client.is_connected() {
         if clock::now().saturating_duration_since(begun) > CONNECT_LIMIT {
             return Err(LoadError::NotConnected(url.to_owned()));
         }
         connection.step(clock::now() + Duration::from_millis(20), |_, _| {}).await;
+    }
+    // Publishers keep the runtime's time, so that what they send does not come to depend on this.
+    if shared.spin && !publishes {
+        connection.udp = connection.udp.unwaited()?;
+        // Each at a time of its own: if all looked at once, publishers would have to wait meanwhile.
+        connection.look = Some(clock::now() + LOOK.mul_f64(shared.rng.borrow_mut().random()));
     }
     // Bad lines are to measure media by: joins are not theirs.
     connection.line = line;

@@ -1,7 +1,6 @@
 //! A viewer: joins, then counts what came, what never came, and how late it was.
 
 use std::cell::RefCell;
-use std::collections::HashMap;
 use std::rc::Rc;
 use std::time::{Duration, Instant};
 
@@ -20,7 +19,8 @@ pub(super) struct Figures {
     pub(super) joined: Joined,
     /// Packets that came as retransmissions.
     pub(super) repaired: u64,
-    streams: HashMap<u32, Stream>,
+    /// By SSRC; of two or three a list finds one sooner than a hash does.
+    streams: Vec<(u32, Stream)>,
     counting: bool,
 }
 
@@ -60,7 +60,7 @@ impl Figures {
     /// Counting begins with the next packet of each stream.
     pub(super) fn begin(&mut self) {
         self.counting = true;
-        for stream in self.streams.values_mut() {
+        for (_, stream) in &mut self.streams {
             stream.range = stream.unwrapper.highest().map(|h| (h + 1, h));
             stream.open = true;
         }
@@ -68,7 +68,7 @@ impl Figures {
 
     /// The range is closed; late packets of it still count.
     pub(super) fn end(&mut self) {
-        for stream in self.streams.values_mut() {
+        for (_, stream) in &mut self.streams {
             if let (Some(range), Some(highest)) = (stream.range.as_mut(), stream.unwrapper.highest()) {
                 range.1 = highest;
             }
@@ -78,7 +78,7 @@ impl Figures {
 
     /// Packets of the range so far.
     pub(super) fn received(&self) -> u64 {
-        self.streams.values().map(|s| s.seen).sum()
+        self.streams.iter().map(|(_, s)| s.seen).sum()
     }
 
     /// Packets that never came.
@@ -87,12 +87,16 @@ impl Figures {
             let (first, last) = s.range?;
             Some((last + 1).saturating_sub(first).saturating_sub(s.seen))
         };
-        self.streams.values().filter_map(lost).sum()
+        self.streams.iter().map(|(_, s)| s).filter_map(lost).sum()
     }
 
     /// Notes a packet; true when it counts and came by itself, so that its delay counts too.
     fn note(&mut self, packet: &Received<'_>) -> bool {
-        let stream = self.streams.entry(packet.ssrc).or_default();
+        let at = self.streams.iter().position(|(ssrc, _)| *ssrc == packet.ssrc).unwrap_or(self.streams.len());
+        if at == self.streams.len() {
+            self.streams.push((packet.ssrc, Stream::default()));
+        }
+        let Some((_, stream)) = self.streams.get_mut(at) else { return false };
         let extended = stream.unwrapper.guess(packet.sequence);
         stream.unwrapper.accept(extended);
         if !self.counting {
@@ -143,7 +147,7 @@ async fn watch(
                 let mut figures = figures.borrow_mut();
                 // Pictures are long; only they wait for a key frame.
                 if figures.joined.media_ms.is_none() && packet.payload.len() > super::publisher::SOUND {
-                    figures.joined.media_ms = Some(super::ms_since(begun));
+                    figures.joined.media_ms = Some(now.saturating_duration_since(begun).as_secs_f64() * 1_000.0);
                 }
                 if figures.note(&packet)
                     && let Some(sent) = packet.payload.get(2..10).and_then(|s| s.first_chunk::<8>())

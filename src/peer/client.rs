@@ -345,10 +345,12 @@ impl Client {
     fn handle_rtp(&mut self, now: Instant, datagram: &mut [u8], take: &mut impl FnMut(Received<'_>)) {
         let Some((opener, _)) = self.keys.as_mut() else { return };
         let Some(header) = Header::parse(datagram) else { return };
-        let is_repair = self.repairs.contains_key(&header.ssrc);
-        let rate = if header.payload_type == OPUS { 48_000 } else { 90_000 };
-        let stream =
-            self.received.entry(header.ssrc).or_insert_with(|| ReceiveStream::new(header.ssrc, 0, 0, is_repair, rate));
+        let stream = self.received.entry(header.ssrc).or_insert_with(|| {
+            let is_repair = self.repairs.contains_key(&header.ssrc);
+            let rate = if header.payload_type == OPUS { 48_000 } else { 90_000 };
+            ReceiveStream::new(header.ssrc, 0, 0, is_repair, rate)
+        });
+        let is_repair = stream.is_repair;
         let index = stream.sequences.guess(header.sequence);
         let Ok(len) = opener.open_rtp(datagram, &header, index) else { return };
         stream.note(index, header.timestamp, now);
@@ -381,7 +383,7 @@ impl Client {
             payload = inside(&blocks.primary);
         }
         let (mut ssrc, mut sequence) = (header.ssrc, header.sequence);
-        if let Some(primary) = self.repairs.get(&header.ssrc) {
+        if is_repair && let Some(primary) = self.repairs.get(&header.ssrc) {
             let Some(original) = packet.get(payload.clone()).and_then(|p| p.first_chunk::<2>()) else { return };
             (ssrc, sequence) = (*primary, u16::from_be_bytes(*original));
             payload.start += 2;

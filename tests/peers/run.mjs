@@ -6,7 +6,7 @@
 //   node tests/peers/run.mjs --runs 5 --seconds 8 --tongke target/release/tongke
 //
 // Needs root, iproute2, util-linux and the Debian package `janus`. Server and load have a core each (the load
-// spins on its own, so that no server is charged for waking it) and sit in a network namespace of their own, because Janus gathers no loopback candidate: it is reached at an address of
+// spins on its own, and its viewers wait for no socket, so that no server is charged for waking them) and sit in a network namespace of their own, because Janus gathers no loopback candidate: it is reached at an address of
 // a veth pair, which the kernel delivers over loopback as it does Tongke's.
 // How much of the time a server's own code takes is said where `perf` is installed, by one more run of each.
 import { execFileSync, spawnSync } from 'node:child_process';
