@@ -5,7 +5,7 @@
 //! [`allot`] and [`ladder`] (who gets how much of a thin line),
 //! [`peer`] (one client), then the mechanisms: [`sdp`], [`ice`], [`dtls`], [`srtp`], [`rtp`], [`rtcp`], [`remb`],
 //! [`receive`], [`ring`], [`run`], [`red`], [`twcc`], [`feedback`], [`departures`],
-//! [`estimate`], [`pacer`], [`timeline`], [`keyframe`], [`outbox`].
+//! [`estimate`], [`pacer`], [`timeline`], [`keyframe`], [`outbox`]; and [`ahead`], which only saves time.
 
 pub mod ahead;
 pub mod allot;
