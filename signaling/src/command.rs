@@ -308,7 +308,7 @@ pub enum Event {
         session: SessionId,
         /// SDP fragment.
         fragment: String,
-        /// New entity tag.
+        /// Entity tag of the credentials in it: the one before if the fragment brought candidates only.
         etag: String,
     },
     /// `Join` or `Restart` was refused.

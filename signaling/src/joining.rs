@@ -30,22 +30,23 @@ pub(crate) enum Owner {
 }
 
 /// Frees the seat if the request is given up before the answer.
-struct Waiting<'a> {
+struct Joining<'a> {
     office: &'a Office,
     session: SessionId,
-    joining: bool,
+    answered: bool,
 }
 
-impl Drop for Waiting<'_> {
+impl Drop for Joining<'_> {
     fn drop(&mut self) {
-        self.office.pending.remove(&self.session);
-        if self.joining {
-            self.office.act(|floor, now, out| {
-                if let Some(lesson) = floor.lesson_of_mut(self.session) {
-                    lesson.leave(self.session, now, out);
-                }
-            });
+        if self.answered {
+            return;
         }
+        self.office.pending.remove(&self.session);
+        self.office.act(|floor, now, out| {
+            if let Some(lesson) = floor.lesson_of_mut(self.session) {
+                lesson.leave(self.session, now, out);
+            }
+        });
     }
 }
 
@@ -93,13 +94,13 @@ impl Office {
             let session = floor.lesson_mut(lesson).ok_or(NOT_OPEN)?.join(seating, page, offer, now, out)?;
             floor.seated(session, lesson);
             // Before the order goes out, or the answer could come first.
-            self.pending.insert(session, reply);
+            self.pending.entry(session).or_default().push_back(reply);
             Ok::<_, Error>(session)
         })?;
-        let mut waiting = Waiting { office: self, session, joining: true };
+        let mut joining = Joining { office: self, session, answered: false };
         match tokio::time::timeout(ANSWER_MAX, answered).await {
             Ok(Ok(Reply::Answered { answer, etag, slots })) => {
-                waiting.joining = false;
+                joining.answered = true;
                 Ok(Joined { session, answer, etag, slots })
             }
             Ok(Ok(Reply::Refused(refusal))) => Err(refusal.into()),
@@ -107,29 +108,35 @@ impl Office {
         }
     }
 
-    /// An ICE restart or trickled candidates. `if_match` is the entity tag the page knows, or `*`.
+    /// An ICE restart or trickled candidates. `if_match` is the entity tag the page knows, or `*`. Gives the new
+    /// credentials; `None` if there are none, because these were candidates only.
+    ///
+    /// A page whose request was carried out and whose answer was lost asks the same again, under the tag it knows: it
+    /// is given the same answer.
     pub(crate) async fn restart(
         &self,
         (lesson, session): (LessonId, SessionId),
         owner: Owner,
         if_match: Option<&str>,
         fragment: String,
-    ) -> Result<(String, String)> {
-        let etag = self.owned_etag(lesson, session, owner)?;
-        match if_match {
-            None => return Err(Error::PreconditionRequired),
-            Some("*") => {}
-            Some(tag) if tag == etag => {}
-            Some(_) => return Err(Error::PreconditionFailed),
-        }
+    ) -> Result<Option<(String, String)>> {
+        let before = self.owned_etag(lesson, session, owner)?;
+        let Some(tag) = if_match else { return Err(Error::PreconditionRequired) };
+        let known = if tag == "*" { before } else { tag.to_owned() };
         let (reply, answered) = oneshot::channel();
-        self.act(|_, _, out| {
-            self.pending.insert(session, reply);
+        self.act(|floor, _, out| {
+            let lesson = floor.lesson_mut(lesson).ok_or(Error::NotFound)?;
+            if !lesson.may_restart(session, &known, &fragment) {
+                return Err(Error::PreconditionFailed);
+            }
+            // Two requests may wait at once: the media plane answers in the order it was asked.
+            self.pending.entry(session).or_default().push_back(reply);
             out.push(Effect::Order(Command::Restart { session, fragment }));
-        });
-        let _waiting = Waiting { office: self, session, joining: false };
+            Ok(())
+        })?;
         match tokio::time::timeout(ANSWER_MAX, answered).await {
-            Ok(Ok(Reply::Restarted { fragment, etag })) => Ok((fragment, etag)),
+            Ok(Ok(Reply::Restarted { etag, .. })) if etag == known => Ok(None),
+            Ok(Ok(Reply::Restarted { fragment, etag })) => Ok(Some((fragment, etag))),
             Ok(Ok(Reply::Refused(refusal))) => Err(refusal.into()),
             _ => Err(Error::Unavailable("the media plane does not answer")),
         }

@@ -20,6 +20,7 @@ use crate::schema::Lesson;
 use crate::secret::{SigningKey, random_token};
 use crate::store::Store;
 use dashmap::DashMap;
+use std::collections::VecDeque;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
@@ -95,7 +96,7 @@ pub(crate) struct Office {
     pub(crate) almanacs: Almanacs,
     /// Held by whoever changes the calendar, from looking at what is in the way to writing.
     pub(crate) calendar: tokio::sync::Mutex<()>,
-    pub(crate) pending: DashMap<SessionId, oneshot::Sender<Reply>>,
+    pub(crate) pending: DashMap<SessionId, VecDeque<oneshot::Sender<Reply>>>,
     /// Held while bells ring, by the clock or by a teacher, so that each rings once.
     pub(crate) bells: tokio::sync::Mutex<Unwritten>,
     /// The timetable changed; the scheduler reads it again.

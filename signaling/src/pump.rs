@@ -48,9 +48,14 @@ impl Office {
             }
             _ => return,
         };
-        if let Some((_, waiting)) = self.pending.remove(&session) {
+        let Some(mut waiting) = self.pending.get_mut(&session) else { return };
+        if let Some(first) = waiting.pop_front() {
             // Nobody listens if the request was given up meanwhile; its guard has cleared the seat.
-            let _ = waiting.send(reply);
+            let _ = first.send(reply);
+        }
+        if waiting.is_empty() {
+            drop(waiting);
+            self.pending.remove_if(&session, |_, waiting| waiting.is_empty());
         }
     }
 

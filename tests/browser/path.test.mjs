@@ -87,14 +87,19 @@ test('a line that breaks for three seconds', { timeout: 150_000 }, async (t) => 
   const ways = () => said.map(({ method, status }) => `${method} ${status}`);
   assert.deepEqual(ways(), ['POST 201']);
 
-  await t.test('is mended by one restart of the same connection', async () => {
-    const [before] = await descriptions(display);
-    const ufrag = (sdp) => /a=ice-ufrag:(\S+)/.exec(sdp)?.[1];
+  /** Gives when the line is whole again. */
+  const breakFor3s = async (healing) => {
     line.cut();
     const cut_ms = Date.now();
     await until('three seconds of silence', () => Date.now() - cut_ms >= 3000, 4000);
-    line.heal();
-    const healed_ms = Date.now();
+    line.heal(healing);
+    return Date.now();
+  };
+
+  await t.test('is mended by one restart of the same connection', async () => {
+    const [before] = await descriptions(display);
+    const ufrag = (sdp) => /a=ice-ufrag:(\S+)/.exec(sdp)?.[1];
+    const healed_ms = await breakFor3s();
     await until('the restart is answered', () => said.length > 1, 10_000);
     await showsTeacher(school, display, 10_000);
     say(`the teacher is back ${Date.now() - healed_ms} ms after the line`);
@@ -106,6 +111,19 @@ test('a line that breaks for three seconds', { timeout: 150_000 }, async (t) => 
     assert.equal(after[0].state, 'connected');
     assert.notEqual(ufrag(after[0].local), ufrag(before.local), 'the page has new credentials');
     assert.notEqual(ufrag(after[0].remote), ufrag(before.remote), 'and the server');
+  });
+
+  await t.test('is mended so too when the server did what it was asked and its answer is too late', async () => {
+    const answered = said.length;
+    // Later than the page needs to find that the line is back, and to ask again.
+    const healed_ms = await breakFor3s({ answersAfter_ms: 500 });
+    await until('the restart is answered', () => said.length > answered, 10_000);
+    await showsTeacher(school, display, 10_000);
+    say(`the teacher is back ${Date.now() - healed_ms} ms after the line`);
+    await hearsTones(display, [CAST.teacher.tone_hz], 10_000);
+    await until('the page says that all is well', async () => (await stateOf(display)).phase === 'live', 10_000);
+    assert.deepEqual(ways().slice(answered), ['PATCH 200']);
+    assert.equal((await descriptions(display)).length, 1, 'no other connection was made');
   });
 
   await t.test('music and the computer’s sound are stereo, both ways', async () => {

@@ -49,7 +49,9 @@ fn created(base: &str, joined: Joined) -> Response {
     (StatusCode::CREATED, headers, joined.answer).into_response()
 }
 
-fn restarted((fragment, etag): (String, String)) -> Response {
+/// Candidates alone have no answer; a restart has one (RFC 9725 §4.3.2, §4.3.3).
+fn restarted(answer: Option<(String, String)>) -> Response {
+    let Some((fragment, etag)) = answer else { return StatusCode::NO_CONTENT.into_response() };
     let headers = [(header::CONTENT_TYPE, "application/trickle-ice-sdpfrag".to_owned()), (header::ETAG, etag)];
     (StatusCode::OK, headers, fragment).into_response()
 }
@@ -97,7 +99,7 @@ pub(crate) async fn offer(
     request_body(content = String, content_type = "application/trickle-ice-sdpfrag"),
     responses((status = 200, body = String, content_type = "application/trickle-ice-sdpfrag",
         headers(("ETag" = String, description = "New ICE credentials"))),
-        (status = 404, body = ErrorAnswer), (status = 412, body = ErrorAnswer), (status = 428, body = ErrorAnswer)))]
+        (status = 204, description = "Candidates only: nothing is restarted"), (status = 404, body = ErrorAnswer), (status = 412, body = ErrorAnswer), (status = 428, body = ErrorAnswer)))]
 pub(crate) async fn patch(
     State(office): State<App>,
     me: Identity,
@@ -202,7 +204,7 @@ fn options() -> Response {
     params(("lesson" = LessonId, Path), ("session" = SessionId, Path), ("If-Match" = String, Header)),
     request_body(content = String, content_type = "application/trickle-ice-sdpfrag"),
     responses((status = 200, body = String, content_type = "application/trickle-ice-sdpfrag"),
-        (status = 404, body = ErrorAnswer), (status = 412, body = ErrorAnswer), (status = 428, body = ErrorAnswer)))]
+        (status = 204, description = "Candidates only: nothing is restarted"), (status = 404, body = ErrorAnswer), (status = 412, body = ErrorAnswer), (status = 428, body = ErrorAnswer)))]
 pub(crate) async fn patch_whip(
     State(office): State<App>,
     me: Identity,
@@ -233,7 +235,7 @@ pub(crate) async fn leave_whip(
     params(("lesson" = LessonId, Path), ("session" = SessionId, Path), ("If-Match" = String, Header)),
     request_body(content = String, content_type = "application/trickle-ice-sdpfrag"),
     responses((status = 200, body = String, content_type = "application/trickle-ice-sdpfrag"),
-        (status = 404, body = ErrorAnswer), (status = 412, body = ErrorAnswer), (status = 428, body = ErrorAnswer)))]
+        (status = 204, description = "Candidates only: nothing is restarted"), (status = 404, body = ErrorAnswer), (status = 412, body = ErrorAnswer), (status = 428, body = ErrorAnswer)))]
 pub(crate) async fn patch_whep(
     State(office): State<App>,
     me: Identity,

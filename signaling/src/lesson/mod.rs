@@ -184,6 +184,8 @@ struct Session {
     shown: BTreeMap<Slot, Option<Source>>,
     states: BTreeMap<Slot, SlotFacts>,
     etag: String,
+    /// The restart that was asked for last, and the entity tag it was asked under.
+    restart: Option<(String, String)>,
 }
 
 /// A running lesson.

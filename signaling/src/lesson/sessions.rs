@@ -107,6 +107,7 @@ impl Lesson {
             shown: BTreeMap::new(),
             states: BTreeMap::new(),
             etag: String::new(),
+            restart: None,
         };
         self.sessions.insert(session, joining);
         let holder = match seating {
@@ -211,6 +212,17 @@ impl Lesson {
             out.extend(mute.chain(open).map(|(source, muted)| Effect::Order(Command::Mute { lesson, source, muted })));
         }
         self.show(session, out);
+    }
+
+    /// True if this fragment may be handed on under the entity tag that its maker knows: the present one, or the one
+    /// before, if it is the very restart that was asked for then.
+    pub fn may_restart(&mut self, session: SessionId, tag: &str, fragment: &str) -> bool {
+        let Some(found) = self.sessions.get_mut(&session) else { return false };
+        if found.etag == tag {
+            found.restart = Some((tag.to_owned(), fragment.to_owned()));
+            return true;
+        }
+        found.restart.as_ref().is_some_and(|(before, asked)| before == tag && asked == fragment)
     }
 
     /// New ICE credentials.

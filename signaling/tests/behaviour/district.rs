@@ -287,10 +287,11 @@ impl Asker<'_> {
         self.send(Method::POST, path, &[("content-type", "application/sdp")], offer.to_owned()).await
     }
 
-    pub async fn patch(&self, path: &str, etag: Option<&str>) -> Reply {
+    /// A fragment of this generation.
+    pub async fn patch(&self, path: &str, etag: Option<&str>, generation: u32) -> Reply {
         let mut headers = vec![("content-type", "application/trickle-ice-sdpfrag")];
         headers.extend(etag.map(|e| ("if-match", e)));
-        self.send(Method::PATCH, path, &headers, "a=ice-ufrag:x").await
+        self.send(Method::PATCH, path, &headers, format!("a=ice-ufrag:{generation}")).await
     }
 }
 

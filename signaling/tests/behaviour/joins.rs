@@ -125,18 +125,39 @@ async fn a_restart_needs_the_present_credentials() {
     let d = live().await;
     let me = d.display(0);
     let at = me.offer("v=0").await.header("location").unwrap();
-    assert_eq!(me.patch(&at, None).await.status, StatusCode::PRECONDITION_REQUIRED);
-    assert_eq!(me.patch(&at, Some("\"0\"")).await.status, StatusCode::PRECONDITION_FAILED);
-    let restarted = me.patch(&at, Some("\"1\"")).await;
+    assert_eq!(me.patch(&at, None, 2).await.status, StatusCode::PRECONDITION_REQUIRED);
+    assert_eq!(me.patch(&at, Some("\"0\""), 2).await.status, StatusCode::PRECONDITION_FAILED);
+    let restarted = me.patch(&at, Some("\"1\""), 2).await;
     assert_eq!((restarted.status, restarted.text.as_str()), (StatusCode::OK, "a=ice"));
     assert_eq!(restarted.header("etag").unwrap(), "\"2\"");
-    assert_eq!(me.patch(&at, Some("*")).await.status, StatusCode::OK);
+    assert_eq!(me.patch(&at, Some("*"), 3).await.status, StatusCode::OK);
+    // Candidates alone.
+    let trickled = me.patch(&at, Some("\"3\""), 3).await;
+    assert_eq!((trickled.status, trickled.text.as_str()), (StatusCode::NO_CONTENT, ""));
     // Another room of the same lesson has nothing to do with it.
-    assert_eq!(d.display(1).patch(&at, Some("*")).await.status, StatusCode::NOT_FOUND);
+    assert_eq!(d.display(1).patch(&at, Some("*"), 4).await.status, StatusCode::NOT_FOUND);
     assert_eq!(d.display(1).delete(&at).await.status, StatusCode::NOT_FOUND);
     assert_eq!(me.delete(&at).await.status, StatusCode::NO_CONTENT);
     assert_eq!(me.delete(&at).await.status, StatusCode::NOT_FOUND);
-    assert_eq!(me.patch(&at, Some("*")).await.status, StatusCode::NOT_FOUND);
+    assert_eq!(me.patch(&at, Some("*"), 4).await.status, StatusCode::NOT_FOUND);
+}
+
+#[tokio::test]
+async fn a_restart_whose_answer_was_lost_is_answered_again() {
+    let d = live().await;
+    let me = d.display(0);
+    let at = me.offer("v=0").await.header("location").unwrap();
+    let first = me.patch(&at, Some("\"1\""), 2).await;
+    let again = me.patch(&at, Some("\"1\""), 2).await;
+    assert_eq!((again.status, &again.text), (StatusCode::OK, &first.text));
+    assert_eq!(again.header("etag"), first.header("etag"));
+    // Another restart under the old tag is that of a page which does not know where it stands.
+    assert_eq!(me.patch(&at, Some("\"1\""), 3).await.status, StatusCode::PRECONDITION_FAILED);
+    assert_eq!(me.patch(&at, Some("\"2\""), 3).await.header("etag").unwrap(), "\"3\"");
+    assert_eq!(me.patch(&at, Some("\"1\""), 2).await.status, StatusCode::PRECONDITION_FAILED);
+    // Two that wait at the same time, the first of them already given up by its page: both are answered.
+    let both = tokio::join!(me.patch(&at, Some("\"3\""), 4), me.patch(&at, Some("\"3\""), 4));
+    assert_eq!((both.0.status, both.1.status), (StatusCode::OK, StatusCode::OK));
 }
 
 #[tokio::test]
@@ -185,7 +206,7 @@ async fn whip_publishes_beside_the_teachers_page_and_whep_is_never_in_the_attend
     // A new one with the same source replaces the older.
     assert_eq!(box_.offer_to(&whip, "v=0").await.status, StatusCode::CREATED);
     let at = camera.header("location").unwrap();
-    assert_eq!(box_.patch(&at, Some("*")).await.status, StatusCode::NOT_FOUND);
+    assert_eq!(box_.patch(&at, Some("*"), 2).await.status, StatusCode::NOT_FOUND);
 
     let present = d.signaling.present(d.facts.lesson);
     for view in ["", "?view=screen", "?view=stage"] {

@@ -83,8 +83,10 @@ impl Plane {
                     }
                 }
             }
-            Command::Restart { session, .. } => {
-                self.tell(Event::Restarted { session, fragment: "a=ice".into(), etag: "\"2\"".into() }).await;
+            Command::Restart { session, fragment } => {
+                // A fragment ends with the number of its generation.
+                let etag = format!("\"{}\"", fragment.rsplit(':').next().unwrap_or_default());
+                self.tell(Event::Restarted { session, fragment: "a=ice".into(), etag }).await;
             }
             Command::Show { session, slot: slot @ Slot::TeacherAudio, source }
                 if source.is_some() && !self.voiceless.load(Ordering::Relaxed) =>

@@ -79,7 +79,6 @@ impl Peer {
             credentials,
             pending: None,
             theirs: offer.credentials.clone(),
-            pending_theirs: None,
             rebound: None,
             reports_from: None,
             first_line: first.map_or((String::new(), true), |l| (l.mid.clone(), l.kind == MediaKind::Audio)),

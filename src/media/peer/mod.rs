@@ -122,12 +122,10 @@ pub struct Peer {
     pub serial: u64,
     /// ICE credentials in force.
     pub credentials: Credentials,
-    /// After a restart: the new ones, until a pair is nominated under them.
-    pub pending: Option<Credentials>,
+    /// After a restart: the new ones, ours and the client's, until a pair is nominated under them.
+    pub pending: Option<(Credentials, Credentials)>,
     /// The client's ICE credentials, for probes.
     theirs: Credentials,
-    /// After a restart: its new ones.
-    pending_theirs: Option<Credentials>,
     /// mid and kind of the first m-line, for fragments.
     pub first_line: (String, bool),
     /// When DTLS came up.

@@ -40,9 +40,9 @@ impl Peer {
         provider: &Arc<dyn RTCCryptoProvider>,
         out: &mut Outbox,
     ) -> StunOutcome {
-        let restarted = self.pending.as_ref().is_some_and(|c| c.ufrag == check.ours);
+        let restarted = self.pending.as_ref().is_some_and(|(ours, _)| ours.ufrag == check.ours);
         let credentials = match &self.pending {
-            Some(pending) if restarted => pending,
+            Some((pending, _)) if restarted => pending,
             _ => &self.credentials,
         };
         if !check.is_authentic(&credentials.password, provider) {
@@ -57,12 +57,10 @@ impl Peer {
             self.move_to(path);
             if restarted
                 && check.use_candidate
-                && let Some(new) = self.pending.take()
+                && let Some((ours, theirs)) = self.pending.take()
             {
-                self.credentials = new;
-                if let Some(theirs) = self.pending_theirs.take() {
-                    self.theirs = theirs;
-                }
+                self.credentials = ours;
+                self.theirs = theirs;
             }
         } else if self.path != Some(path) && self.is_silent(now) {
             self.heard_elsewhere = Some(path);
@@ -133,18 +131,22 @@ impl Peer {
 
     /// The password of this generation of the session's credentials.
     pub fn password_of(&self, ufrag: &str) -> Option<&str> {
-        let generations = [Some(&self.credentials), self.pending.as_ref()];
+        let generations = [Some(&self.credentials), self.pending.as_ref().map(|(ours, _)| ours)];
         generations.into_iter().flatten().find(|c| c.ufrag == ufrag).map(|c| c.password.as_str())
     }
 
     /// Its credentials, when the session ends.
     pub fn take_credentials(&mut self) -> impl Iterator<Item = Credentials> + use<> {
-        [Some(self.credentials.clone()), self.pending.take()].into_iter().flatten()
+        [Some(self.credentials.clone()), self.pending.take().map(|(ours, _)| ours)].into_iter().flatten()
     }
 
     /// Begins an ICE restart: both generations are good until a pair is nominated under the new one.
-    pub fn restart(&mut self, credentials: Credentials, theirs: Option<Credentials>) {
-        self.pending = Some(credentials);
-        self.pending_theirs = theirs;
+    pub fn restart(&mut self, ours: Credentials, theirs: Credentials) {
+        self.pending = Some((ours, theirs));
+    }
+
+    /// The newest credentials, ours and the client's: of the restart that is under way, or in use.
+    pub fn newest(&self) -> (&Credentials, &Credentials) {
+        self.pending.as_ref().map_or((&self.credentials, &self.theirs), |(ours, theirs)| (ours, theirs))
     }
 }

@@ -141,18 +141,21 @@ fn join(
     Ok(())
 }
 
+/// Credentials of the client's that are not its newest begin a restart (RFC 8839 §4.4.1.1); its newest, which come with
+/// trickled candidates and with a restart that is asked for again, change nothing.
 fn restart(sfu: &mut Sfu, session: SessionId, fragment: &str) -> Result<(String, String), Refusal> {
     let theirs = Fragment::parse(fragment)?.credentials;
     let key = *sfu.sessions.get(&session).ok_or(Refusal::Unknown)?;
     let peer = sfu.peers.get_mut(key).ok_or(Refusal::Unknown)?;
-    if let Some(old) = peer.pending.take() {
-        sfu.by_ufrag.remove(&old.ufrag);
+    if let Some(theirs) = theirs.filter(|theirs| theirs != peer.newest().1) {
+        if let Some((old, _)) = peer.pending.take() {
+            sfu.by_ufrag.remove(&old.ufrag);
+        }
+        let ours = Credentials::generate(sfu.config.worker, &mut sfu.rng);
+        sfu.by_ufrag.insert(ours.ufrag.clone(), key);
+        peer.restart(ours, theirs);
     }
-    let credentials = Credentials::generate(sfu.config.worker, &mut sfu.rng);
-    sfu.by_ufrag.insert(credentials.ufrag.clone(), key);
-    let (mid, audio) = peer.first_line.clone();
-    let answer = write_fragment(&credentials, &mid, audio, &sfu.config.candidates);
-    let etag = credentials.etag();
-    peer.restart(credentials, theirs);
-    Ok((answer, etag))
+    let (ours, _) = peer.newest();
+    let (mid, audio) = &peer.first_line;
+    Ok((write_fragment(ours, mid, *audio, &sfu.config.candidates), ours.etag()))
 }

@@ -277,13 +277,21 @@ fn an_ice_restart_keeps_dtls_and_media() {
     let session = w.sessions[&2];
     let fragment =
         "a=ice-ufrag:EsAw\r\na=ice-pwd:P2uYro0UCOQ4zxjKXaWCBui1\r\nm=audio 9 UDP/TLS/RTP/SAVPF 0\r\na=mid:0\r\n";
-    w.command(Command::Restart { session, fragment: fragment.to_owned() });
-    let Some(Event::Restarted { fragment, .. }) = w.events.last().cloned() else { panic!("restarted") };
+    let restart = |w: &mut World| {
+        w.command(Command::Restart { session, fragment: fragment.to_owned() });
+        let Some(Event::Restarted { fragment, etag, .. }) = w.events.last().cloned() else { panic!("restarted") };
+        (fragment, etag)
+    };
+    let asked = restart(&mut w);
+    assert_eq!(restart(&mut w), asked, "asked again before a path is found");
     w.rebind(2, 23);
     let now = w.now;
-    assert!(w.client(23).handle_restart(now, &fragment));
+    assert!(w.client(23).handle_restart(now, &asked.0));
     w.client(23).events.clear();
     play(&mut w, 1, 30, 30);
+    assert!(received(&w.take(23)).len() > 80);
+    assert_eq!(restart(&mut w), asked, "and after it");
+    play(&mut w, 1, 60, 30);
     assert!(received(&w.take(23)).len() > 80);
 }
 

@@ -37,6 +37,8 @@ class TcpRelay {
     this.isCut = false;
     this.ports = new Map();
     this.sockets = new Set();
+    /** Those of them that lead to the server. */
+    this.fars = new WeakSet();
     this.servers = [];
   }
 
@@ -52,6 +54,7 @@ class TcpRelay {
   }
 
   join(near, far) {
+    this.fars.add(far);
     for (const [from, to] of [[near, far], [far, near]]) {
       this.hold(from);
       from.on('data', (bytes) => {
@@ -72,10 +75,15 @@ class TcpRelay {
     if (this.isCut) socket.pause();
   }
 
-  cut(isCut) {
-    this.isCut = isCut;
+  cut() {
+    this.isCut = true;
+    for (const socket of this.sockets) socket.pause();
+  }
+
+  heal(answersAfter_ms) {
+    this.isCut = false;
     for (const socket of this.sockets) {
-      if (isCut) socket.pause();
+      if (this.fars.has(socket)) setTimeout(() => this.isCut || socket.resume(), answersAfter_ms);
       else socket.resume();
     }
   }
@@ -189,10 +197,6 @@ export function makeLine({ seed = 1, bottlenecks = {} } = {}) {
   const models = begin(seed);
   const tcp = new TcpRelay();
   const udp = new UdpRelay(models);
-  const cut = (isCut) => {
-    udp.isCut = isCut;
-    tcp.cut(isCut);
-  };
   return {
     models,
     through: (port) => tcp.through(port),
@@ -205,8 +209,15 @@ export function makeLine({ seed = 1, bottlenecks = {} } = {}) {
       Object.assign(models, begin(from));
       for (const direction of ['up', 'down']) models[direction].set({ loss: share });
     },
-    cut: () => cut(true),
-    heal: () => cut(false),
+    cut() {
+      udp.isCut = true;
+      tcp.cut();
+    },
+    /** `answersAfter_ms`: so much later comes what the server says on the TCP connections of before. */
+    heal({ answersAfter_ms = 0 } = {}) {
+      udp.isCut = false;
+      tcp.heal(answersAfter_ms);
+    },
     /** The pages keep their addresses, and the server sees new ones: what a router does that forgot its table. */
     rebind(address = LOOPBACK) {
       for (const flow of udp.flows.values()) if (!flow.isDead) udp.open(flow, address);

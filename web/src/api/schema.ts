@@ -5426,6 +5426,13 @@ export interface operations {
                     "application/trickle-ice-sdpfrag": string;
                 };
             };
+            /** @description Candidates only: nothing is restarted */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
             404: {
                 headers: {
                     [name: string]: unknown;
@@ -6779,6 +6786,13 @@ export interface operations {
                     "application/trickle-ice-sdpfrag": string;
                 };
             };
+            /** @description Candidates only: nothing is restarted */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
             404: {
                 headers: {
                     [name: string]: unknown;
@@ -6937,6 +6951,13 @@ export interface operations {
                 content: {
                     "application/trickle-ice-sdpfrag": string;
                 };
+            };
+            /** @description Candidates only: nothing is restarted */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
             404: {
                 headers: {
