@@ -12,6 +12,7 @@ use std::time::Duration;
 
 use futures_util::{SinkExt, StreamExt};
 use tokio_tungstenite::tungstenite::Message;
+use tongke::cli::heap;
 use tongke::config::Config;
 use tongke::house::House;
 use tongke_signaling::Signaling;
@@ -96,6 +97,8 @@ async fn measure() -> Outcome {
     let data = tempfile::tempdir()?;
     let child = Command::new(std::env::current_exe()?)
         .env("TONGKE_MEMORY_DATA", data.path())
+        // As `tongke serve` begins.
+        .env(heap::VARIABLE, heap::TUNABLES)
         .stdout(Stdio::piped())
         .stderr(Stdio::null())
         .spawn()?;

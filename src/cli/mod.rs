@@ -6,6 +6,7 @@ mod calendar;
 mod check;
 mod demo;
 mod district;
+pub mod heap;
 mod load;
 mod serve;
 mod user;
@@ -71,6 +72,9 @@ impl Settings {
 /// Runs the command line; an error is said in one line.
 pub fn main() -> ExitCode {
     let cli = Cli::parse();
+    if matches!(cli.command, Command::Serve(_) | Command::Demo(_)) {
+        heap::in_huge_pages();
+    }
     let filter = EnvFilter::try_from_env("TONGKE_LOG").unwrap_or_else(|_| EnvFilter::new(LOG));
     tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
     let done = match cli.command {

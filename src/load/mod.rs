@@ -364,6 +364,14 @@ impl Connection {
     }
 }
 
+/// A socket at the address from which the server is reached, as a browser has one for each of its addresses.
+fn socket_towards(server: SocketAddr) -> std::io::Result<UdpSocket> {
+    let any = if server.is_ipv4() { "0.0.0.0:0" } else { "[::]:0" };
+    let guide = UdpSocket::bind(any)?;
+    guide.connect(server)?;
+    UdpSocket::bind((guide.local_addr()?.ip(), 0))
+}
+
 async fn connect(
     shared: &Rc<Shared>,
     url: &str,
@@ -385,8 +393,7 @@ async fn connect(
     if server.port() == 0 {
         return Err(fail("no UDP candidate in the answer".to_owned()));
     }
-    let bound = if server.is_ipv4() { "0.0.0.0:0" } else { "[::]:0" };
-    let udp = Udp::new(Sockets { prompt: UdpSocket::bind(bound)?, sorted: None })?;
+    let udp = Udp::new(Sockets { prompt: socket_towards(server)?, sorted: None })?;
     let mut connection = Connection { client, udp, look: None, line: None, server, shared: shared.clone() };
     connection.flush();
     while !connection.client.is_connected() {

@@ -36,6 +36,11 @@ impl Demo {
         Self { child, _data: data, said }
     }
 
+    /// The process that was started.
+    pub(crate) fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
     /// The server's address, without a slash at its end.
     pub(crate) fn base_url(&self) -> &str {
         self.said["base_url"].as_str().unwrap().trim_end_matches('/')
