@@ -85,7 +85,7 @@ async function twice() {
     for (let run = 0; run < runs; run += 1) {
       // As many again as make twice what is carried.
       const more = server.part(before, 2 * carried);
-      seen.push(await beside(server, shape(server.part(0, before), 20), shape(more, 4, '--ramp', '5')));
+      seen.push(await beside(server, shape(server.part(0, before), 20, '--look'), shape(more, 4, '--ramp', '5', '--look')));
     }
     const of = (figure) => median(seen.map(figure));
     console.log(`| ${before} lessons run, ${2 * carried - before} more are offered | |`);

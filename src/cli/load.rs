@@ -58,8 +58,11 @@ pub(super) struct Arguments {
     /// Where a Tongke tells its figures (its setting `metrics`), to count system calls; a demo's is known.
     #[arg(long)]
     metrics: Option<String>,
-    /// Keeps this tool's core busy and lets viewers look for what has come fifty times a second, so that the server is not charged
-    /// for waking anybody.
+    /// Viewers look for what has come fifty times a second instead of waiting for it: less work for this tool, and the server is
+    /// not charged for waking them. Delays do not depend on it.
+    #[arg(long)]
+    look: bool,
+    /// The same, and keeps this tool's core busy, so that the server is not charged for waking anybody.
     #[arg(long)]
     spin: bool,
     /// So many viewers, one in each lesson, have lines of 300 kbit/s that lose 20 %; they are told apart.
@@ -110,6 +113,7 @@ impl Arguments {
             ramp,
             pid: self.pid,
             metrics: self.metrics.clone().or_else(|| self.demo.as_deref().and_then(load::metrics_of_demo)),
+            look: self.look || self.spin,
             spin: self.spin,
             weak: Weak { viewers: self.weak, uplinks: self.weak_uplinks },
         })

@@ -63,7 +63,9 @@ pub struct Plan {
     pub pid: Option<u32>,
     /// Where a Tongke tells its figures.
     pub metrics: Option<String>,
-    /// Never sleep, nor wait for a socket, so that nobody is charged for waking this tool.
+    /// Viewers wait for no socket but look at theirs every 20 ms, so that nobody is charged for waking them.
+    pub look: bool,
+    /// Never sleep, so that nobody is charged for waking this tool.
     pub spin: bool,
     /// Bad lines.
     pub weak: Weak,
@@ -133,7 +135,7 @@ pub enum LoadError {
 
 /// Runs the plan; must be called on a current-thread runtime inside a `LocalSet`.
 pub async fn run(plan: &Plan) -> Result<Report, LoadError> {
-    let shared = Rc::new(Shared::new(plan.spin)?);
+    let shared = Rc::new(Shared::new(plan.look)?);
     let mut report = Report::default();
     let spinner = plan.spin.then(|| tokio::task::spawn_local(spin()));
     let publishers = publish_all(plan, &shared, &mut report).await?;
@@ -264,14 +266,14 @@ struct Shared {
     identity: ClientIdentity,
     rng: RefCell<StdRng>,
     zero: Instant,
-    /// See [`Plan::spin`].
-    spin: bool,
+    /// See [`Plan::look`].
+    look: bool,
     /// What is to be ended when the run is over.
     resources: RefCell<Vec<target::Resource>>,
 }
 
 impl Shared {
-    fn new(spin: bool) -> Result<Self, LoadError> {
+    fn new(look: bool) -> Result<Self, LoadError> {
         let provider: Arc<dyn RTCCryptoProvider> = Arc::new(RingProvider::new());
         let identity = ClientIdentity::generate(Profile::AeadAes128Gcm, provider)
             .ok_or_else(|| LoadError::NotConnected("the load tool's own certificate".to_owned()))?;
@@ -281,7 +283,7 @@ impl Shared {
             identity,
             rng,
             zero: clock::now(),
-            spin,
+            look,
             resources: RefCell::default(),
         })
     }
@@ -403,7 +405,7 @@ async fn connect(
         connection.step(clock::now() + Duration::from_millis(20), |_, _| {}).await;
     }
     // Publishers keep the runtime's time, so that what they send does not come to depend on this.
-    if shared.spin && !publishes {
+    if shared.look && !publishes {
         connection.udp = connection.udp.unwaited()?;
         // Each at a time of its own: if all looked at once, publishers would have to wait meanwhile.
         connection.look = Some(clock::now() + LOOK.mul_f64(shared.rng.borrow_mut().random()));
