@@ -1,17 +1,25 @@
-//! How much of its core a worker uses, so that it refuses newcomers before those who are there suffer.
+//! How much of its time a worker needs, so that it refuses newcomers before those who are there suffer.
+//!
+//! What a worker needs is the time in which it does not wait, and not only the CPU time it is given: where others use the
+//! same core, or where the machine may use a part of it only, a worker is at its end long before it has used a core.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use rustix::time::{ClockId, clock_gettime};
 
+use super::clock;
+
 /// Measured over this time: short, because a bell brings hundreds of joins within a second.
 const WINDOW: Duration = Duration::from_millis(200);
-/// From this share of a core on, in the mean of the last second or so, newcomers are refused; the rest is for peaks of those
-/// who are there.
+/// From this share of its time on, in the mean of the last second or so, newcomers are refused; the rest is for peaks of
+/// those who are there.
 const FULL: f64 = 0.88;
 /// Below this share they are let in again.
 const FREE: f64 = 0.8;
-/// One window with so much refuses them at once. Less in one alone is a peak of handshakes, or of a neighbour on the same machine.
+/// One window with so much of a core used refuses them at once. Less in one alone is a peak of handshakes, or of a neighbour on
+/// the same machine.
 const PEAK: f64 = 0.95;
 /// How much a window counts in the mean.
 const NEWEST: f64 = 0.25;
@@ -22,30 +30,76 @@ pub fn thread_cpu() -> Duration {
     Duration::new(u64::try_from(time.tv_sec).unwrap_or(0), u32::try_from(time.tv_nsec).unwrap_or(0))
 }
 
+/// The time that a worker's thread has spent waiting. Its runtime tells when it begins and ends to wait; what waits without
+/// the runtime says so itself. Of one thread, so that relaxed reads and writes are exact.
+#[derive(Clone, Debug)]
+pub struct Waited(Arc<WaitedNanos>);
+
+#[derive(Debug)]
+struct WaitedNanos {
+    zero: Instant,
+    begun: AtomicU64,
+    total: AtomicU64,
+}
+
+impl Waited {
+    /// Nothing yet.
+    pub fn new() -> Self {
+        Self(Arc::new(WaitedNanos { zero: clock::now(), begun: AtomicU64::new(0), total: AtomicU64::new(0) }))
+    }
+
+    /// The runtime begins to wait.
+    pub fn begin(&self) {
+        self.0.begun.store(self.nanos(clock::now()), Ordering::Relaxed);
+    }
+
+    /// The runtime has waited.
+    pub fn end(&self) {
+        let waited = self.nanos(clock::now()).saturating_sub(self.0.begun.load(Ordering::Relaxed));
+        self.0.total.fetch_add(waited, Ordering::Relaxed);
+    }
+
+    /// So long was waited without the runtime.
+    pub fn add(&self, waited: Duration) {
+        self.0.total.fetch_add(u64::try_from(waited.as_nanos()).unwrap_or(0), Ordering::Relaxed);
+    }
+
+    /// All of it.
+    pub fn total(&self) -> Duration {
+        Duration::from_nanos(self.0.total.load(Ordering::Relaxed))
+    }
+
+    fn nanos(&self, at: Instant) -> u64 {
+        u64::try_from(at.saturating_duration_since(self.0.zero).as_nanos()).unwrap_or(0)
+    }
+}
+
 /// See the module.
 #[derive(Debug, Default)]
 pub struct Busy {
-    since: Option<(Instant, Duration)>,
-    /// Share of the core, lately.
+    since: Option<(Instant, Duration, Duration)>,
+    /// Share of its time, lately.
     mean: f64,
     /// That is too much.
     full: bool,
 }
 
 impl Busy {
-    /// True when a window is over; then `note` should be called with the thread's CPU time.
+    /// True when a window is over; then `note` should be called with the thread's CPU time and what it has waited.
     pub fn is_due(&self, now: Instant) -> bool {
-        self.since.is_none_or(|(at, _)| now.saturating_duration_since(at) >= WINDOW)
+        self.since.is_none_or(|(at, ..)| now.saturating_duration_since(at) >= WINDOW)
     }
 
-    /// Notes the CPU time used so far; true when the worker is full.
-    pub fn note(&mut self, now: Instant, cpu: Duration) -> bool {
-        let Some((at, before)) = self.since.replace((now, cpu)) else { return false };
-        let passed = now.saturating_duration_since(at).as_secs_f64();
-        let share = cpu.saturating_sub(before).as_secs_f64() / passed.max(1e-6);
-        self.mean += NEWEST * (share - self.mean);
+    /// Notes the CPU time used and the time waited so far; true when the worker is full.
+    pub fn note(&mut self, now: Instant, cpu: Duration, waited: Duration) -> bool {
+        let Some((at, cpu_before, waited_before)) = self.since.replace((now, cpu, waited)) else { return false };
+        let passed = now.saturating_duration_since(at);
+        let of_passed = |time: Duration| time.as_secs_f64() / passed.as_secs_f64().max(1e-6);
+        let used = of_passed(cpu.saturating_sub(cpu_before));
+        let needed = of_passed(passed.saturating_sub(waited.saturating_sub(waited_before)));
+        self.mean += NEWEST * (needed.max(used) - self.mean);
         self.full = self.mean >= if self.full { FREE } else { FULL };
-        self.full || share >= PEAK
+        self.full || used >= PEAK
     }
 }
 
@@ -55,16 +109,17 @@ mod tests {
 
     #[test]
     fn a_worker_is_full_at_a_peak_and_from_88_percent_in_the_mean_until_below_80() {
-        let (mut busy, mut now, mut cpu) = (Busy::default(), crate::net::clock::now(), Duration::ZERO);
+        let (mut busy, mut now, mut cpu, mut waited) = (Busy::default(), clock::now(), Duration::ZERO, Duration::ZERO);
         assert!(busy.is_due(now));
-        assert!(!busy.note(now, cpu), "nothing is known yet");
+        assert!(!busy.note(now, cpu, waited), "nothing is known yet");
         assert!(!busy.is_due(now + WINDOW / 2));
         let mut after = |windows: u32, percent: u32| {
             (0..windows).fold(false, |_, _| {
                 now += WINDOW;
                 cpu += WINDOW * percent / 100;
+                waited += WINDOW * (100 - percent) / 100;
                 assert!(busy.is_due(now));
-                busy.note(now, cpu)
+                busy.note(now, cpu, waited)
             })
         };
         for (windows, percent, full) in [
@@ -85,15 +140,37 @@ mod tests {
 
     #[test]
     fn what_lasts_is_noticed_within_two_seconds() {
-        let (mut busy, begun) = (Busy::default(), crate::net::clock::now());
-        let shares = [0.3; 10].into_iter().chain([0.94; 20]);
-        let mut cpu = Duration::ZERO;
-        busy.note(begun, cpu);
-        let full = shares.zip(1u32..).find_map(|(share, window)| {
-            cpu += WINDOW.mul_f64(share);
-            busy.note(begun + WINDOW * window, cpu).then_some(window)
-        });
-        assert!(full.is_some_and(|window| (11..=20).contains(&window)), "{full:?}");
+        // The second is given half of a core, and needs more.
+        for given in [1.0, 0.5] {
+            let (mut busy, begun) = (Busy::default(), clock::now());
+            let shares = [0.3; 10].into_iter().chain([0.94; 20]);
+            let (mut cpu, mut waited) = (Duration::ZERO, Duration::ZERO);
+            busy.note(begun, cpu, waited);
+            let full = shares.zip(1u32..).find_map(|(share, window)| {
+                cpu += WINDOW.mul_f64(share * given);
+                waited += WINDOW.mul_f64(1.0 - share);
+                busy.note(begun + WINDOW * window, cpu, waited).then_some(window)
+            });
+            assert!(full.is_some_and(|window| (11..=20).contains(&window)), "{full:?}");
+        }
+    }
+
+    #[test]
+    fn a_runtime_tells_when_it_waits() {
+        let (waited, told) = (Waited::new(), Waited::new());
+        let (begins, ends) = (waited.clone(), waited.clone());
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_time()
+            .on_thread_park(move || begins.begin())
+            .on_thread_unpark(move || ends.end())
+            .build()
+            .expect("a runtime");
+        let begun = clock::now();
+        runtime.block_on(tokio::time::sleep(Duration::from_millis(30)));
+        let passed = clock::now().saturating_duration_since(begun);
+        assert!(waited.total() >= Duration::from_millis(20) && waited.total() <= passed, "{waited:?} of {passed:?}");
+        told.add(Duration::from_millis(3));
+        assert_eq!(told.total(), Duration::from_millis(3));
     }
 
     #[test]

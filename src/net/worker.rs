@@ -12,7 +12,7 @@ use tokio::sync::mpsc;
 use tongke_signaling::command::{Command, Event};
 use tracing::{error, warn};
 
-use super::busy::{Busy, thread_cpu};
+use super::busy::{Busy, Waited, thread_cpu};
 use super::clock;
 use super::gather::{Gather, Hoard, Waits};
 use super::metrics::WorkerFigures;
@@ -60,7 +60,13 @@ pub fn spawn(
     let name = format!("media-{}", config.worker);
     let shared = figures.clone();
     thread::Builder::new().name(name).spawn(move || {
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+        let waited = Waited::new();
+        let (begins, ends) = (waited.clone(), waited.clone());
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .on_thread_park(move || begins.begin())
+            .on_thread_unpark(move || ends.end())
+            .build();
         let runtime = match runtime {
             Ok(runtime) => runtime,
             Err(cause) => return error!(%cause, "a media worker has no runtime"),
@@ -76,6 +82,7 @@ pub fn spawn(
                 gather: Gather::default(),
                 hoard: Hoard::default(),
                 busy: Busy::default(),
+                waited,
                 events,
                 record,
                 figures: shared,
@@ -99,6 +106,7 @@ struct Driver {
     gather: Gather,
     hoard: Hoard,
     busy: Busy,
+    waited: Waited,
     events: mpsc::Sender<Event>,
     record: RecordSink,
     figures: Arc<WorkerFigures>,
@@ -190,7 +198,8 @@ impl Driver {
             let others = [self.due_besides(), pictures, tcp];
             let until = others.into_iter().flatten().fold(turn + LATE, Instant::min);
             let ready = self.udp.wait(now, until, waits)?;
-            now = clock::now();
+            let begun = std::mem::replace(&mut now, clock::now());
+            self.waited.add(now.saturating_duration_since(begun));
             let Self { sfu, udp, buffers, out, .. } = self;
             udp.receive_waited(now, ready, buffers, &mut Hand { sfu, out });
             if turn <= now {
@@ -226,7 +235,7 @@ impl Driver {
         self.hand_over(now, was_ordered);
         self.tcp.sweep(now, |path| self.sfu.owns(path));
         if self.busy.is_due(now) {
-            let full = self.busy.note(now, thread_cpu());
+            let full = self.busy.note(now, thread_cpu(), self.waited.total());
             self.sfu.set_full(full);
             self.figures.full.store(u64::from(full), Ordering::Relaxed);
         }
