@@ -42,12 +42,13 @@ struct WaitedNanos {
     total: AtomicU64,
 }
 
-impl Waited {
-    /// Nothing yet.
-    pub fn new() -> Self {
+impl Default for Waited {
+    fn default() -> Self {
         Self(Arc::new(WaitedNanos { zero: clock::now(), begun: AtomicU64::new(0), total: AtomicU64::new(0) }))
     }
+}
 
+impl Waited {
     /// The runtime begins to wait.
     pub fn begin(&self) {
         self.0.begun.store(self.nanos(clock::now()), Ordering::Relaxed);
@@ -157,7 +158,7 @@ mod tests {
 
     #[test]
     fn a_runtime_tells_when_it_waits() {
-        let (waited, told) = (Waited::new(), Waited::new());
+        let (waited, told) = (Waited::default(), Waited::default());
         let (begins, ends) = (waited.clone(), waited.clone());
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_time()
@@ -166,7 +167,7 @@ mod tests {
             .build()
             .expect("a runtime");
         let begun = clock::now();
-        runtime.block_on(tokio::time::sleep(Duration::from_millis(30)));
+        runtime.block_on(async { tokio::time::sleep(Duration::from_millis(30)).await });
         let passed = clock::now().saturating_duration_since(begun);
         assert!(waited.total() >= Duration::from_millis(20) && waited.total() <= passed, "{waited:?} of {passed:?}");
         told.add(Duration::from_millis(3));

@@ -60,7 +60,7 @@ pub fn spawn(
     let name = format!("media-{}", config.worker);
     let shared = figures.clone();
     thread::Builder::new().name(name).spawn(move || {
-        let waited = Waited::new();
+        let waited = Waited::default();
         let (begins, ends) = (waited.clone(), waited.clone());
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_all()
