@@ -197,8 +197,10 @@ impl Driver {
             let Some(turn) = self.sfu.next_timeout() else { break };
             let others = [self.due_besides(), pictures, tcp];
             let until = others.into_iter().flatten().fold(turn + LATE, Instant::min);
+            // `now` is when the turn began; the work done since is no waiting.
+            let begun = clock::now();
             let ready = self.udp.wait(now, until, waits)?;
-            let begun = std::mem::replace(&mut now, clock::now());
+            now = clock::now();
             self.waited.add(now.saturating_duration_since(begun));
             let Self { sfu, udp, buffers, out, .. } = self;
             udp.receive_waited(now, ready, buffers, &mut Hand { sfu, out });
