@@ -3,4 +3,4 @@ import { test } from 'node:test';
 import { wholeLesson } from './lib/whole.mjs';
 
 test('a lesson with Firefox among the displays, VP9', { timeout: 300_000 }, (t) =>
-  wholeLesson(t, 'vp9', ['chromium', 'chromium', 'firefox']));
+  wholeLesson(t, 'vp9', ['chromium', 'firefox']));

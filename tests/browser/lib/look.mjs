@@ -97,6 +97,13 @@ function install() {
     }, 40);
   }
 
+  /** Ends `follow` and gives what it noted. */
+  function unfollow(selector) {
+    const seen = watched(selector);
+    watches.delete(selector);
+    return seen;
+  }
+
   /** Finds the video that shows a clip, wherever it is; gives a selector for it, or null. */
   function showing(clip) {
     for (const video of document.querySelectorAll('video')) {
@@ -159,6 +166,13 @@ function install() {
     return live;
   }
 
+  /** Nobody listens for now: an idle context costs a tenth of a core, and its ears would keep what they heard last. */
+  function rest() {
+    for (const { source } of ears.values()) source.disconnect();
+    ears.clear();
+    sound?.suspend();
+  }
+
   /** Power in dB per FFT bin, all tracks together. */
   function spectrum(analysers) {
     let all = null;
@@ -186,6 +200,7 @@ function install() {
       if (now) most = most ? most.map((db, i) => Math.max(db, now[i])) : now;
       await new Promise((done) => setTimeout(done, 50));
     } while (Date.now() - start < span_ms);
+    rest();
     if (!most) return [];
     const width = sound.sampleRate / size;
     const from = Math.floor(300 / width);
@@ -215,9 +230,12 @@ function install() {
         const band = now?.slice(Math.floor(300 / width), Math.ceil(2000 / width)) ?? [];
         const most = Math.max(...band);
         const loudest = (Math.floor(300 / width) + band.indexOf(most)) * width;
-        if (most > -60 && Math.abs(loudest - hz) <= width) done(Date.now());
-        else if (Date.now() - start > ceiling_ms) done(null);
-        else setTimeout(look, 15);
+        const isHeard = most > -60 && Math.abs(loudest - hz) <= width;
+        if (!isHeard && Date.now() - start <= ceiling_ms) setTimeout(look, 15);
+        else {
+          done(isHeard ? Date.now() : null);
+          rest();
+        }
       };
       look();
     });
@@ -237,18 +255,37 @@ function install() {
 
   /** What came in by picture: frames, sizes, losses, what was asked for. */
   async function inbound() {
+    return (await figures('inbound-rtp')).map(
+      ({ mid, packetsReceived, packetsLost, framesReceived, framesDecoded, keyFramesDecoded, framesDropped, frameHeight, pliCount, nackCount }) => (
+        { mid, packetsReceived, packetsLost, framesReceived, framesDecoded, keyFramesDecoded, framesDropped, frameHeight, pliCount, nackCount }
+      ),
+    );
+  }
+
+  /** The statistics of all connections of one type and kind. */
+  async function figures(type) {
     const found = [];
     for (const connection of connections.filter((one) => one.connectionState !== 'closed')) {
       for (const one of (await connection.getStats()).values()) {
-        if (one.type !== 'inbound-rtp' || one.kind !== 'video') continue;
-        const { mid, packetsReceived, packetsLost, framesReceived, framesDecoded, keyFramesDecoded, framesDropped, frameHeight, pliCount, nackCount } = one;
-        found.push({ mid, packetsReceived, packetsLost, framesReceived, framesDecoded, keyFramesDecoded, framesDropped, frameHeight, pliCount, nackCount });
+        if (one.type === type && one.kind === 'video') found.push(one);
       }
     }
     return found;
   }
 
-  window.__look = { inbound, counter, moves, watch, watched, follow, showing, whenClip, tones, whenTone, clicks };
+  /** The whole frames that came for the picture of an element. */
+  async function received(selector) {
+    const [track] = find(selector)?.srcObject?.getVideoTracks() ?? [];
+    const one = (await figures('inbound-rtp')).find(({ trackIdentifier }) => trackIdentifier === track?.id);
+    return one && { frames: one.framesReceived ?? one.framesDecoded, at_ms: one.timestamp };
+  }
+
+  /** The frames that this page sends in each layer of its camera; other pictures have no layers. */
+  const sent = async () => (await figures('outbound-rtp'))
+    .filter(({ rid }) => rid)
+    .map(({ rid, framesSent, timestamp }) => ({ rid, frames: framesSent ?? 0, at_ms: timestamp }));
+
+  window.__look = { received, sent, inbound, counter, moves, watch, watched, follow, unfollow, showing, whenClip, tones, whenTone, clicks };
 }
 
 /** The script to run in every page before its own. */
