@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { CAST, FPS } from './lib/clips.mjs';
 import { distance, median } from './lib/counter.mjs';
-import { PLACES, ROOMS, hearsTones, holdLesson, seatsOfRooms, showsTeacher } from './lib/lesson.mjs';
+import { PLACES, ROOMS, SMALL_WINDOWS, hearsTones, holdLesson, seatsOfRooms, showsTeacher } from './lib/lesson.mjs';
 import { holeInCamera } from './lib/library.mjs';
 import { until } from './lib/wait.mjs';
 
@@ -16,7 +16,7 @@ const firstAfter = (seat, place, after_ms, clip) =>
   [place, after_ms, clip]);
 
 test('kill -9 in the middle of a lesson', { timeout: 300_000 }, async (t) => {
-  const school = await holdLesson(t, 'restart', { minutes: 2, startsIn_s: 35 });
+  const school = await holdLesson(t, 'restart', { minutes: 2, startsIn_s: 35, windows: SMALL_WINDOWS });
   const { teacher, displays, demo } = school;
   const lesson = await school.lesson();
   const seats = await seatsOfRooms(school);

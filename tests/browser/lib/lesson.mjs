@@ -10,10 +10,8 @@ import { serveSlides } from './slides.mjs';
 import { until } from './wait.mjs';
 
 export const ROOMS = ['room1', 'room2', 'room3'];
-/** What is drawn costs the machine of the tests as much as what they test: as little of it as says everything. */
-const SMALL_WINDOW = { width: 640, height: 360 };
-/** Not as high as any layer of a camera, so that figures tell them apart. */
-const SLIDES_WINDOW = { width: 800, height: 450 };
+/** What is drawn costs the machine of the tests as much as what they test: for many displays at once. */
+export const SMALL_WINDOWS = { display: { width: 640, height: 360 }, slides: { width: 800, height: 450 } };
 /** A lesson that begins in so long can still be planned otherwise. */
 const NOT_DUE_S = 3600;
 const TEACHER_VIDEO = '[data-slot="teacher_video"]';
@@ -29,11 +27,11 @@ export const PLACES = { teacher: TEACHER_VIDEO, screen: SCREEN, stage: STAGE_VID
 export const hears = (peaks, hz) => peaks.some((peak) => Math.abs(peak.hz - hz) <= 40 && peak.db > -50);
 
 /** Signs the demo's teacher in and opens the teacher's page with slides ready to be shared. */
-async function openTeacher(demo, slides, { line, camera, init }) {
+async function openTeacher(demo, slides, { line, camera, init, windows }) {
   const seat = await chromiumSeat('teacher', { shares: true, camera, init: [KEEP_OWN, ...init] });
   const base_url = await led(line, seat, demo.said.base_url);
   const slidesPage = await seat.context.newPage();
-  await slidesPage.setViewportSize(SLIDES_WINDOW);
+  if (windows.slides) await slidesPage.setViewportSize(windows.slides);
   await slidesPage.goto(slides.url);
   await seat.page.bringToFront();
   await seat.open(new URL('/login', base_url).href);
@@ -64,9 +62,9 @@ async function led(line, seat, url) {
 }
 
 /** Opens one display, through its line where it has one. */
-async function openDisplay(demo, index, engine, line, init) {
+async function openDisplay(demo, index, { engine = 'chromium', line, init, size }) {
   const who = ROOMS[index];
-  const seat = await (engine === 'firefox' ? firefoxSeat : chromiumSeat)(who, { init, size: SMALL_WINDOW });
+  const seat = await (engine === 'firefox' ? firefoxSeat : chromiumSeat)(who, { init, size });
   const { url, room_id } = demo.said.displays[index];
   await seat.open(await led(line, seat, url));
   if (room_id) await pairWith(demo, seat, room_id);
@@ -78,11 +76,11 @@ async function openDisplay(demo, index, engine, line, init) {
  * `engines` says which browser each room uses; the line that can be cut is room 1's. Only the first `rooms` open their
  * display, the others when they are told to come; with `isOneSchool` there are two, and both are in one school. `lines` are
  * the lines of those who have one, by who they are; `camera` is the size of the teacher's; `init` are scripts that run in
- * every page before its own.
+ * every page before its own; `windows` are the sizes of the displays' and the slides' windows.
  */
 export async function holdLesson(t, name, {
   engines = [], minutes = 2, startsIn_s = 40, withTeacher = true, rooms = 3, isOneSchool = false, lines = { [ROOMS[0]]: makeLine() }, camera,
-  init = [],
+  init = [], windows = {},
 } = {}) {
   const open = [];
   const ends = [];
@@ -101,25 +99,23 @@ export async function holdLesson(t, name, {
   ends.push(demo.stop);
   if (isOneSchool) await planOneSchool(demo, minutes);
   const displays = [];
+  const comes = async (index) => {
+    displays[index] = await openDisplay(demo, index, { engine: engines[index], line: lines[ROOMS[index]], init, size: windows.display });
+    open.push(displays[index]);
+  };
   // Firefox first: the lesson's codec is chosen from what is known when the first source comes,
   // and displays say what they can long before that.
   const order = [...ROOMS.keys()].slice(0, rooms).sort((a, b) => Number(engines[b] === 'firefox') - Number(engines[a] === 'firefox'));
   for (const index of order) {
-    const display = await openDisplay(demo, index, engines[index] ?? 'chromium', lines[ROOMS[index]], init);
-    open.push(display);
-    displays[index] = display;
+    await comes(index);
   }
   let teacher = null;
   if (withTeacher) {
-    teacher = await openTeacher(demo, slides, { line: lines.teacher, camera, init });
+    teacher = await openTeacher(demo, slides, { line: lines.teacher, camera, init, windows });
     open.push(teacher);
   }
   const api = await demo.signIn(demo.said.teacher);
   const { id } = demo.said.lessons[0];
-  const comes = async (index) => {
-    displays[index] = await openDisplay(demo, index, engines[index] ?? 'chromium', lines[ROOMS[index]], init);
-    open.push(displays[index]);
-  };
   return { demo, teacher, displays, line: lines[ROOMS[0]], api, open, comes, lesson: () => api('GET', `/api/lessons/${id}`) };
 }
 

@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { CAST, SLIDES } from './clips.mjs';
 import { median } from './counter.mjs';
 import {
-  PLACES, ROOMS, hears, hearsTones, holdLesson, rates, seatsOfRooms, showsSlides, showsTeacher, stateOf,
+  PLACES, ROOMS, SMALL_WINDOWS, hears, hearsTones, holdLesson, rates, seatsOfRooms, showsSlides, showsTeacher, stateOf,
 } from './lesson.mjs';
 import { keptAt, playsInLibrary } from './library.mjs';
 import { until } from './wait.mjs';
@@ -49,7 +49,7 @@ async function callOnStage(school, seats, index) {
 export async function wholeLesson(t, name, engines) {
   // The codec is frozen when the first room joins: all must have said by then what they can decode.
   const rooms = engines.length || ROOMS.length;
-  const school = await holdLesson(t, name, { engines, rooms, startsIn_s: engines.length > 0 ? 45 : 30 });
+  const school = await holdLesson(t, name, { engines, rooms, windows: SMALL_WINDOWS, startsIn_s: engines.length > 0 ? 45 : 30 });
   const { teacher, displays, line } = school;
   const lesson = await school.lesson();
   const seats = (await seatsOfRooms(school)).slice(0, rooms);
