@@ -137,6 +137,30 @@ export async function seatsOfRooms(school) {
   });
 }
 
+/**
+ * A machine that is too busy may play a tone with so many holes that none is left: then what came must be whole and not
+ * silent. Gives the packets a second.
+ */
+export async function soundComes(display, place, why) {
+  const look = () => display.evaluate((where) => __look.soundReceived(where), place);
+  const before = await look();
+  await new Promise((done) => setTimeout(done, 2000));
+  const after = await look();
+  const perSecond = ((after?.packets - before?.packets) * 1000) / (after?.at_ms - before?.at_ms);
+  if (perSecond >= 25 && after.energy > before.energy) return perSecond;
+  throw new Error(`${why}; ${JSON.stringify({ before, after })}`);
+}
+
+/** Waits until a display hears the slides' tone; gives the peaks, or what came a second. */
+export async function hearsSlides(display) {
+  try {
+    return (await hearsTones(display, [SLIDES.tone_hz], 15_000)).map(({ hz }) => hz);
+  } catch (error) {
+    const perSecond = await soundComes(display, '[data-slot="computer_sound"]', error.message);
+    return `${perSecond.toFixed(0)} packets a second, but no tone, from`;
+  }
+}
+
 /** A machine that is too busy for its browsers shows pictures late; one that was held is older than this. */
 const LATE_MOST_S = 5;
 
