@@ -20,7 +20,7 @@ const STAGE_VIDEO = '[data-slot="stage_video"]';
 export const PLACES = { teacher: TEACHER_VIDEO, screen: SCREEN, stage: STAGE_VIDEO, stageSound: '[data-slot="stage_audio"]' };
 
 /** Sound that a busy machine plays with holes has its peak so far away at most; tones are 170 Hz and more apart. */
-const CHOPPED_HZ = 60;
+export const CHOPPED_HZ = 60;
 
 /**
  * Is a tone among the peaks that `tones` gave? The syllables of a tone leave faint peaks beside
@@ -151,7 +151,7 @@ export async function soundComes(display, place, why) {
   throw new Error(`${why}; ${JSON.stringify({ before, after })}`);
 }
 
-/** Waits until a display hears the slides' tone; gives the peaks, or what came a second. */
+/** Waits until a display hears the slides' tone; gives the peaks as a list, or in words what came without one. */
 export async function hearsSlides(display) {
   try {
     return (await hearsTones(display, [SLIDES.tone_hz], 15_000)).map(({ hz }) => hz);

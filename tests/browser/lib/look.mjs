@@ -220,7 +220,7 @@ function install() {
    * Resolves with the time at which a tone is first the loudest at a place; a short window finds
    * it soon, and its skirts (and those of the tone before) are not the loudest.
    */
-  function whenTone(selector, hz, ceiling_ms) {
+  function whenTone(selector, hz, within_hz, ceiling_ms) {
     const size = 2048;
     const start = Date.now();
     return new Promise((done) => {
@@ -230,8 +230,7 @@ function install() {
         const band = now?.slice(Math.floor(300 / width), Math.ceil(2000 / width)) ?? [];
         const most = Math.max(...band);
         const loudest = (Math.floor(300 / width) + band.indexOf(most)) * width;
-        // Sound with holes, as a busy machine plays it, has its peak up to 60 Hz away.
-        const isHeard = most > -60 && Math.abs(loudest - hz) <= 60;
+        const isHeard = most > -60 && Math.abs(loudest - hz) <= within_hz;
         if (!isHeard && Date.now() - start <= ceiling_ms) setTimeout(look, 15);
         else {
           done(isHeard ? Date.now() : null);

@@ -3,8 +3,8 @@ import assert from 'node:assert/strict';
 import { CAST } from './clips.mjs';
 import { median } from './counter.mjs';
 import {
-  PLACES, ROOMS, SMALL_WINDOWS, hears, hearsSlides, hearsTones, holdLesson, rates, seatsOfRooms, showsSlides, showsTeacher,
-  soundComes, stateOf,
+  CHOPPED_HZ, PLACES, ROOMS, SMALL_WINDOWS, hears, hearsSlides, hearsTones, holdLesson, rates, seatsOfRooms, showsSlides,
+  showsTeacher, soundComes, stateOf,
 } from './lesson.mjs';
 import { keptAt, playsInLibrary } from './library.mjs';
 import { until } from './wait.mjs';
@@ -31,7 +31,7 @@ async function callOnStage(school, seats, index) {
     school.displays[index].kind === 'firefox'
       ? null
       : display.evaluate(([place, wanted]) => __look.whenClip(place, wanted, 20_000), [PLACES.stage, clip]),
-    display.evaluate(([place, hz]) => __look.whenTone(place, hz, 20_000), [PLACES.stageSound, tone_hz]),
+    display.evaluate(([place, hz, within_hz]) => __look.whenTone(place, hz, within_hz, 20_000), [PLACES.stageSound, tone_hz, CHOPPED_HZ]),
   ]));
   await school.teacher.page.click(`[data-seat="${seats[index]}"] [data-act="call"]`);
   const clicked_ms = await school.teacher.evaluate(() => __look.clicks.at(-1));
@@ -77,7 +77,7 @@ export async function wholeLesson(t, name, engines) {
   });
 
   await t.test('every display decodes the teacher and the slides and hears both', async () => {
-    await Promise.all(displays.map(async (display) => {
+    const heardBy = await Promise.all(displays.map(async (display) => {
       const shown = await showsTeacher(school, display);
       const slides = await showsSlides(display);
       await hearsTones(display, [CAST.teacher.tone_hz]);
@@ -89,10 +89,14 @@ export async function wholeLesson(t, name, engines) {
         `${slides.behind_ms} ms behind; hears ${heard} Hz`);
       // How many of them a busy machine encodes and shows is not the server's; and the first room's come through a relay
       // in this process, a line that is bad when the machine is busy.
-      if (display === displays[0]) return;
-      assert.ok(fps.came >= 0.8 * fps.sent, `${display.who} gets ${fps.came} of ${fps.sent} fps`);
-      assert.ok(fps.shown >= 1, `${display.who} shows ${fps.shown} fps`);
+      if (display !== displays[0]) {
+        // A change of layer in these four seconds costs a second or more of them.
+        assert.ok(fps.came >= 0.5 * fps.sent, `${display.who} gets ${fps.came} of ${fps.sent} fps`);
+        assert.ok(fps.shown >= 1, `${display.who} shows ${fps.shown} fps`);
+      }
+      return heard;
     }));
+    assert.ok(heardBy.some(Array.isArray), 'some display hears the slides’ tone');
   });
 
   await t.test('the teacher sees every room', async () => {
@@ -122,12 +126,14 @@ export async function wholeLesson(t, name, engines) {
     for (const index of [1, 0, 2, 1].filter((room) => room < rooms)) switches.push(...(await callOnStage(school, seats, index)));
     const seen = switches.map((one) => one.seen).filter(Boolean);
     const heard = switches.map((one) => one.heard).filter(Boolean);
+    // Where some hear only holes the packets tell enough, but not where nobody hears the tone.
+    assert.ok(heard.length > 0, 'somebody hears the tone of the room on stage');
     say(`median switch ${median(seen.concat(heard)).toFixed(0)} ms: seen after ${median(seen).toFixed(0)} ms ` +
       `(${seen.join(', ')}), heard after ${median(heard).toFixed(0)} ms (${heard.join(', ')})`);
     await hearsTones(teacher, [CAST.room2.tone_hz]);
     const own = await displays[1].evaluate(() => __look.tones(null));
     assert.ok(!hears(own, CAST.room2.tone_hz), `the room on stage does not hear itself: ${JSON.stringify(own)}`);
-    // A second or two where two cores must be four rooms; the server's part is measured with an emulated clock.
+    // A second or two where two cores must be four rooms.
     assert.ok(median(seen) < 5000, 'the switch is soon');
   });
 
