@@ -5,7 +5,7 @@
 //! [`allot`] and [`ladder`] (who gets how much of a thin line),
 //! [`peer`] (one client), then the mechanisms: [`sdp`], [`ice`], [`dtls`], [`srtp`], [`rtp`], [`rtcp`], [`remb`],
 //! [`receive`], [`ring`], [`run`], [`red`], [`twcc`], [`feedback`], [`departures`],
-//! [`estimate`], [`pacer`], [`timeline`], [`keyframe`], [`outbox`]; and [`ahead`], which only saves time.
+//! [`estimate`], [`pacer`], [`timeline`], [`keyframe`], [`lag`], [`outbox`]; and [`ahead`], which only saves time.
 
 pub mod ahead;
 pub mod allot;
@@ -16,6 +16,7 @@ pub mod feedback;
 pub mod ice;
 pub mod keyframe;
 pub mod ladder;
+pub mod lag;
 pub mod outbox;
 pub mod pacer;
 pub mod peer;

@@ -304,7 +304,7 @@ impl Room {
         }
         let key = keyframe::begins(codec, payload);
         let generation = layer.generation;
-        if is_new {
+        if track.note_packet(packet.layer, packet.timestamp, key, now) || is_new {
             self.retarget(index, now, peers, out);
         }
         // What is muted is not kept either: nobody may get it later by asking for a retransmission.

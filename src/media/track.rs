@@ -4,6 +4,7 @@ use std::time::{Duration, Instant};
 
 use tongke_signaling::command::{Source, SourceKind};
 
+use super::lag::Lag;
 use super::peer::Peers;
 use super::ring::{AUDIO_PACKETS, Ring, VIDEO_PACKETS};
 use super::sdp::Codec;
@@ -12,7 +13,7 @@ use super::timeline::SourceClock;
 
 /// Most layers of a source (RIDs q, h, f).
 pub const MAX_LAYERS: usize = 3;
-/// A layer without packets for so long is not alive (a browser on a thin uplink stops its top layer).
+/// A layer without packets for so long is not alive, whatever the others do ([`Lag`] knows sooner while those below go on).
 const LAYER_SILENCE: Duration = Duration::from_millis(1_000);
 /// A source without packets for so long is not live. A still screen sends about one frame a second.
 const SOURCE_SILENCE: Duration = Duration::from_millis(2_500);
@@ -93,6 +94,8 @@ pub struct Layer {
     pub meter: Meter,
     /// Last packet.
     pub last_packet: Instant,
+    /// Whether it keeps up with those below.
+    pub lag: Lag,
     key_asked: Option<Instant>,
     key_wanted: bool,
 }
@@ -108,6 +111,7 @@ impl Layer {
             clock: SourceClock::new(codec.clock_rate()),
             meter: Meter::default(),
             last_packet: now,
+            lag: Lag::default(),
             key_asked: None,
             key_wanted: false,
         }
@@ -229,7 +233,23 @@ impl Track {
     fn alive(&self, layer: &Layer, now: Instant) -> bool {
         let video = self.codec != Codec::Opus;
         let simulcast = self.layers.iter().flatten().count() > 1;
-        !(video && simulcast) || now.saturating_duration_since(layer.last_packet) < LAYER_SILENCE
+        let is_sent = !layer.lag.is_behind() && now.saturating_duration_since(layer.last_packet) < LAYER_SILENCE;
+        !(video && simulcast) || is_sent
+    }
+
+    /// A packet of this layer came. True if receivers should be looked at anew: it is back, or one above it is gone.
+    pub fn note_packet(&mut self, layer: u8, timestamp: u32, key: bool, now: Instant) -> bool {
+        let at = usize::from(layer);
+        let Some(this) = self.layers.get_mut(at).and_then(Option::as_mut) else { return false };
+        let was_behind = this.lag.is_behind();
+        let begins = this.lag.note_packet(timestamp, key, now);
+        let mut is_changed = was_behind && !this.lag.is_behind();
+        if begins {
+            for above in self.layers.iter_mut().skip(at + 1).flatten() {
+                is_changed |= above.lag.note_lower(above.last_packet, now);
+            }
+        }
+        is_changed
     }
 
     /// The layer a receiver should get: the highest alive up to `most`, else the lowest alive.

@@ -273,6 +273,26 @@ const uplinks = LOSSES.map(([loss, voice, frames]) => ({
   goals: [concealed(voice), fps(frames), steady],
 }));
 
+/** The browser stops the finest layer, and those who watch it need another; each layer that it begins again is a change too. */
+const uplinkFall = {
+  ...ROOM,
+  name: 'uplink-fall',
+  title: 'the teacher’s uplink falls to 1 Mbit/s, then wide again',
+  lines: ['teacher'],
+  follows: true,
+  least_s: 60,
+  steps: (seconds) => [
+    [0, '1 Mbit/s up', ({ lines }) => lines.teacher.set('up', deep(MBIT))],
+    [seconds / 2, 'wide', ({ lines }) => lines.teacher.set('up', {})],
+  ],
+  told: [
+    { what: 'full size again after', unit: 's', figure: worst((run, who) =>
+      tall_s(between(run.pages[who].points, markOf(run, 'wide'), run.ended_ms), markOf(run, 'wide'), tallest(calm(run, who))), Math.max) },
+  ],
+  // What is sent before the browser can know of it fills the queue for a second and a half, and the voice waits in it.
+  goals: [gap(1, '1 Mbit/s up'), concealed(1.5), queue(500, 5, (run) => markOf(run, 'wide')), steady],
+};
+
 /** Something happens to the path once; afterwards all is as before. */
 const event = (name, title, most_s, label, action) => ({
   ...ROOM, name, title, steps: () => [[5, label, action]], follows: true, least_s: 20, goals: [gap(most_s, label)],
@@ -353,7 +373,7 @@ const clean = {
 };
 
 export const SCENARIOS = [
-  clean, ...lossy, bursts, fall, thin, beside, ...starts, lossyStart, steady2m, weak, ...uplinks, ...paths,
+  clean, ...lossy, bursts, fall, thin, beside, ...starts, lossyStart, steady2m, weak, ...uplinks, uplinkFall, ...paths,
   blackout('blackout-10s', '10 s without a line', 10, ['room1'], false),
   blackout('blackout-60s', '60 s without a line', 60, ['room1'], true),
   blackout('blackout-15min', 'three rooms without a line for 15 min', 900, ROOMS, true),

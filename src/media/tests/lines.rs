@@ -68,6 +68,8 @@ pub(super) struct Lesson {
     pub(super) w: World,
     pub(super) ms: u64,
     slow: bool,
+    /// The finest layer that the camera sends.
+    finest: u8,
     /// The voice, and what the computer plays, bit/s; 0: nothing.
     pub(super) voice: u32,
     pub(super) clip: u32,
@@ -83,8 +85,17 @@ impl Lesson {
     pub(super) fn new(seed: u64, displays: &[(u16, Option<f64>)]) -> Self {
         let mut w = World::new(seed, Profile::AeadAes128Gcm);
         w.join(TEACHER_SEAT, SessionRole::Teacher, TEACHER);
-        let mut lesson =
-            Self { w, ms: 0, slow: false, voice: 32_000, clip: 0, most: [None; 2], keys: BTreeMap::new(), asked: 0 };
+        let mut lesson = Self {
+            w,
+            ms: 0,
+            slow: false,
+            finest: 2,
+            voice: 32_000,
+            clip: 0,
+            most: [None; 2],
+            keys: BTreeMap::new(),
+            asked: 0,
+        };
         lesson.teach(500);
         for (port, rate) in displays {
             if let Some(rate) = rate {
@@ -106,6 +117,19 @@ impl Lesson {
             let source = Some(Source { seat: seat(TEACHER_SEAT), kind });
             self.w.command(Command::Show { session, slot, source });
         }
+    }
+
+    /// The camera sends no finer layer than this from now on; those that it did not send before begin with a key frame.
+    pub(super) fn stop_above(&mut self, finest: u8) {
+        (self.finest + 1..=finest).for_each(|layer| {
+            self.keys.insert(What::Camera(layer), true);
+        });
+        self.finest = finest;
+    }
+
+    /// It goes on with all as if nothing had been.
+    pub(super) fn go_on(&mut self) {
+        self.finest = 2;
     }
 
     fn send(&mut self, line: (usize, u8), what: What, bytes: usize) {
@@ -137,7 +161,8 @@ impl Lesson {
                 self.send((4, 0), What::Clip, bytes(self.clip, self.most[1]));
             }
             let is_frame = self.ms.is_multiple_of(40);
-            for (layer, kbps) in CAMERA.into_iter().enumerate().filter(|_| is_frame) {
+            let sent = CAMERA.into_iter().take(usize::from(self.finest) + 1);
+            for (layer, kbps) in sent.enumerate().filter(|_| is_frame) {
                 self.send((1, layer as u8), What::Camera(layer as u8), kbps as usize * 40 / 8);
             }
             if self.ms.is_multiple_of(100) {

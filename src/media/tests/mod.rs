@@ -10,5 +10,6 @@ mod numbers;
 mod rebinding;
 mod remembered;
 mod reports;
+mod uplink;
 mod whole;
 mod world;
