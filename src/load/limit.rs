@@ -10,7 +10,7 @@ const LOSS: f64 = 0.001;
 const DELAY_MS: f64 = 50.0;
 
 /// Viewers join one after the other so far apart at least: what is looked for is how much media is carried, not how many handshakes.
-const JOIN: Duration = Duration::from_millis(10);
+const JOIN: Duration = Duration::from_millis(20);
 
 /// One trial.
 #[derive(Debug, serde::Serialize)]

@@ -10,7 +10,7 @@ mod report;
 mod target;
 mod viewer;
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::net::{SocketAddr, UdpSocket};
 use std::rc::Rc;
 use std::sync::Arc;
@@ -40,7 +40,7 @@ const CONNECT_LIMIT: Duration = Duration::from_secs(10);
 /// After the last join media flows so long before it is counted.
 const SETTLE: Duration = Duration::from_secs(2);
 /// Who waits for no socket looks at it so often. The kernel notes when a packet came, so that no delay depends on this.
-const LOOK: Duration = Duration::from_millis(20);
+const LOOK: Duration = Duration::from_millis(50);
 /// Sessions ended at the same time.
 const ENDINGS: usize = 16;
 /// Retransmissions of the last moment are waited for so long.
@@ -63,7 +63,7 @@ pub struct Plan {
     pub pid: Option<u32>,
     /// Where a Tongke tells its figures.
     pub metrics: Option<String>,
-    /// Viewers wait for no socket but look at theirs every 20 ms, so that nobody is charged for waking them.
+    /// Viewers wait for no socket but look at theirs every 50 ms, so that nobody is charged for waking them.
     pub look: bool,
     /// Never sleep, so that nobody is charged for waking this tool.
     pub spin: bool,
@@ -137,7 +137,8 @@ pub enum LoadError {
 pub async fn run(plan: &Plan) -> Result<Report, LoadError> {
     let shared = Rc::new(Shared::new(plan.look)?);
     let mut report = Report::default();
-    let spinner = plan.spin.then(|| tokio::task::spawn_local(spin()));
+    let idle = Rc::new(Cell::new(Duration::ZERO));
+    let spinner = plan.spin.then(|| tokio::task::spawn_local(spin(shared.clone(), idle.clone())));
     let publishers = publish_all(plan, &shared, &mut report).await?;
     let delays = Rc::new(RefCell::new(report::Delays::default()));
     let viewers = view_all(plan, &shared, &publishers, &delays);
@@ -148,10 +149,12 @@ pub async fn run(plan: &Plan) -> Result<Report, LoadError> {
     let own = Some(std::process::id());
     let calls_before = report::calls_of(plan.metrics.as_deref()).await;
     let (before, own_before) = (report::cpu_of(plan.pid), report::cpu_of(own));
+    let idle_before = idle.get();
     let begun = clock::now();
     delays.borrow_mut().begin(begun.saturating_duration_since(shared.zero));
     tokio::time::sleep(plan.length).await;
     report.seconds = clock::now().saturating_duration_since(begun).as_secs_f64();
+    report.own_busy = plan.spin.then(|| 1.0 - (idle.get() - idle_before).as_secs_f64() / report.seconds);
     report.note_received(viewers.iter().map(|(_, f)| f.borrow()));
     report.note_cpu(before, report::cpu_of(plan.pid), own_before, report::cpu_of(own));
     report.note_calls(calls_before, report::calls_of(plan.metrics.as_deref()).await);
@@ -186,10 +189,16 @@ async fn end_all(shared: &Shared) {
     }
 }
 
-/// Keeps the thread from sleeping.
-async fn spin() {
+/// Keeps the thread from sleeping, and notes how long nobody had anything to do.
+async fn spin(shared: Rc<Shared>, idle: Rc<Cell<Duration>>) {
+    let mut before = (clock::now(), shared.steps.get());
     loop {
         tokio::task::yield_now().await;
+        let now = (clock::now(), shared.steps.get());
+        if now.1 == before.1 {
+            idle.set(idle.get() + now.0.saturating_duration_since(before.0));
+        }
+        before = now;
     }
 }
 
@@ -268,6 +277,8 @@ struct Shared {
     zero: Instant,
     /// See [`Plan::look`].
     look: bool,
+    /// Times that a connection had something to do.
+    steps: Cell<u64>,
     /// What is to be ended when the run is over.
     resources: RefCell<Vec<target::Resource>>,
 }
@@ -284,6 +295,7 @@ impl Shared {
             rng,
             zero: clock::now(),
             look,
+            steps: Cell::new(0),
             resources: RefCell::default(),
         })
     }
@@ -322,6 +334,7 @@ impl Connection {
                 () = tokio::time::sleep_until(deadline.into()) => {}
             }
         }
+        self.shared.steps.update(|steps| steps + 1);
         if let Some(line) = &mut self.line {
             let now = clock::now();
             while let Some(mut datagram) = line.take(now) {

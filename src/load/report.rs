@@ -109,6 +109,10 @@ pub struct Report {
     pub server_memory_kib: Option<u64>,
     /// CPU of this tool, s.
     pub own_cpu_s: f64,
+    /// The share of its time in which this tool had something to do, where it never sleeps. Near to 1 it is the tool that is at
+    /// its end, and not the server.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub own_busy: Option<f64>,
     #[serde(skip)]
     pub(super) refusals_ms: Vec<f64>,
     #[serde(skip)]
@@ -251,7 +255,8 @@ impl fmt::Display for Report {
         if let Some(calls) = self.server_calls_per_packet {
             writeln!(f, "{calls:.3} system calls per forwarded packet")?;
         }
-        write!(f, "this tool {:.2} s CPU", self.own_cpu_s)
+        write!(f, "this tool {:.2} s CPU", self.own_cpu_s)?;
+        self.own_busy.map_or(Ok(()), |busy| write!(f, ", busy for {:.0} % of the time", busy * 100.0))
     }
 }
 
