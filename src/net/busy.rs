@@ -102,6 +102,11 @@ impl Busy {
         self.full = self.mean >= if self.full { FREE } else { FULL };
         self.full || used >= PEAK
     }
+
+    /// The share of its time that the worker needs, in the mean of the last second or so.
+    pub fn share(&self) -> f64 {
+        self.mean
+    }
 }
 
 #[cfg(test)]

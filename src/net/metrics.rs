@@ -5,7 +5,7 @@
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU16, AtomicU64, Ordering};
 
 use axum::Router;
 use axum::extract::State;
@@ -21,6 +21,7 @@ use prometheus_client::metrics::gauge::ConstGauge;
 use prometheus_client::registry::Registry;
 use tokio::net::TcpListener;
 
+use super::drops;
 use super::lines::LineFigures;
 
 /// The media type of OpenMetrics 1.0.
@@ -35,6 +36,10 @@ pub struct WorkerFigures {
     pub send_drops: AtomicU64,
     /// Datagrams handed to the kernel.
     pub datagrams_sent: AtomicU64,
+    /// Its UDP port.
+    pub port: AtomicU16,
+    /// Datagrams that found no room in its sockets; read from the kernel when somebody asks.
+    pub receive_drops: AtomicU64,
     /// Datagrams that came.
     pub datagrams_received: AtomicU64,
     /// System calls that sent.
@@ -61,6 +66,8 @@ pub struct WorkerFigures {
     pub sessions: AtomicU64,
     /// 1 while newcomers are refused because the core is used up.
     pub full: AtomicU64,
+    /// The share of its time that it needs, in the mean of the last second or so, in percent.
+    pub busy: AtomicU64,
 }
 
 /// Reads the figures of all workers when asked.
@@ -70,9 +77,10 @@ struct Workers(Vec<Arc<WorkerFigures>>);
 type Read = fn(&WorkerFigures) -> &AtomicU64;
 
 /// Name, meaning, what it counts. Counters get the suffix `_total`.
-const COUNTERS: [(&str, &str, Read); 14] = [
+const COUNTERS: [(&str, &str, Read); 15] = [
     ("tongke_events_lost", "Facts lost because signaling did not keep up", |w| &w.events_lost),
     ("tongke_send_drops", "Datagrams that the kernel, or a slow TCP receiver, would not take", |w| &w.send_drops),
+    ("tongke_receive_drops", "Datagrams that came and found no room in the worker's sockets", |w| &w.receive_drops),
     ("tongke_datagrams_sent", "Datagrams handed to the kernel", |w| &w.datagrams_sent),
     ("tongke_datagrams_received", "Datagrams that came", |w| &w.datagrams_received),
     ("tongke_send_calls", "System calls that sent datagrams", |w| &w.send_calls),
@@ -86,13 +94,22 @@ const COUNTERS: [(&str, &str, Read); 14] = [
     ("tongke_path_moves", "Paths of sessions that moved to another address", |w| &w.path_moves),
     ("tongke_holds", "Times pictures were held because feedback was overdue", |w| &w.holds),
 ];
-const GAUGES: [(&str, &str, Read); 2] = [
+const GAUGES: [(&str, &str, Read); 3] = [
     ("tongke_sessions", "Sessions held", |w| &w.sessions),
     ("tongke_worker_full", "1 while newcomers are refused because the core is used up", |w| &w.full),
+    (
+        "tongke_worker_busy_percent",
+        "Share of its time that a worker needs, lately; from 88 on newcomers are refused",
+        |w| &w.busy,
+    ),
 ];
 
 impl Collector for Workers {
     fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> Result<(), std::fmt::Error> {
+        let ports: Vec<u16> = self.0.iter().map(|w| w.port.load(Ordering::Relaxed)).collect();
+        for (figures, dropped) in self.0.iter().zip(drops::at_ports(&ports)) {
+            figures.receive_drops.store(dropped, Ordering::Relaxed);
+        }
         for (name, help, read) in COUNTERS {
             let mut family = encoder.encode_descriptor(name, help, None, MetricType::Counter)?;
             for (number, figures) in self.0.iter().enumerate() {

@@ -57,6 +57,7 @@ pub fn spawn(
     let (commands, command_queue) = mpsc::channel(COMMANDS);
     let (connections, adoptions) = mpsc::channel(ADOPTIONS);
     let figures = Arc::new(WorkerFigures::default());
+    figures.port.store(sockets.prompt.local_addr()?.port(), Ordering::Relaxed);
     let name = format!("media-{}", config.worker);
     let shared = figures.clone();
     thread::Builder::new().name(name).spawn(move || {
@@ -186,6 +187,7 @@ impl Driver {
     fn stay(&mut self, is_called: impl Fn() -> bool) -> io::Result<()> {
         let mut now = clock::now();
         let back = now + if self.tcp.is_empty() { STAY } else { STAY_WITH_TCP };
+        let mut are_reports_left = false;
         while now < back && !is_called() {
             let waits = self.waits();
             let pictures = match waits {
@@ -196,7 +198,8 @@ impl Driver {
             let tcp = (!self.tcp.is_empty()).then_some(back);
             let Some(turn) = self.sfu.next_timeout() else { break };
             let others = [self.due_besides(), pictures, tcp];
-            let until = others.into_iter().flatten().fold(turn + LATE, Instant::min);
+            let until =
+                if are_reports_left { now } else { others.into_iter().flatten().fold(turn + LATE, Instant::min) };
             // `now` is when the turn began; the work done since is no waiting.
             let begun = clock::now();
             let ready = self.udp.wait(now, until, waits)?;
@@ -204,11 +207,11 @@ impl Driver {
             self.waited.add(now.saturating_duration_since(begun));
             let Self { sfu, udp, buffers, out, .. } = self;
             udp.receive_waited(now, ready, buffers, &mut Hand { sfu, out });
-            if turn <= now {
+            if turn <= now || are_reports_left {
                 // Reports wait for the core's turn, every 10 ms, which decides by them; and no packet waits for them.
                 self.flush(now);
                 let Self { sfu, udp, buffers, out, .. } = self;
-                udp.receive_reports(buffers, &mut Hand { sfu, out });
+                are_reports_left = udp.receive_reports(buffers, &mut Hand { sfu, out });
             }
             now = self.turn(false);
         }
@@ -240,6 +243,7 @@ impl Driver {
             let full = self.busy.note(now, thread_cpu(), self.waited.total());
             self.sfu.set_full(full);
             self.figures.full.store(u64::from(full), Ordering::Relaxed);
+            self.figures.busy.store((self.busy.share() * 100.0).round() as u64, Ordering::Relaxed);
         }
         now
     }
