@@ -137,8 +137,7 @@ pub enum LoadError {
 pub async fn run(plan: &Plan) -> Result<Report, LoadError> {
     let shared = Rc::new(Shared::new(plan.look)?);
     let mut report = Report::default();
-    let idle = Rc::new(Cell::new(Duration::ZERO));
-    let spinner = plan.spin.then(|| tokio::task::spawn_local(spin(shared.clone(), idle.clone())));
+    let spinner = plan.spin.then(|| tokio::task::spawn_local(spin(shared.clone())));
     let publishers = publish_all(plan, &shared, &mut report).await?;
     let delays = Rc::new(RefCell::new(report::Delays::default()));
     let viewers = view_all(plan, &shared, &publishers, &delays);
@@ -149,12 +148,12 @@ pub async fn run(plan: &Plan) -> Result<Report, LoadError> {
     let own = Some(std::process::id());
     let calls_before = report::calls_of(plan.metrics.as_deref()).await;
     let (before, own_before) = (report::cpu_of(plan.pid), report::cpu_of(own));
-    let idle_before = idle.get();
+    let idle_before = shared.idle.get();
     let begun = clock::now();
     delays.borrow_mut().begin(begun.saturating_duration_since(shared.zero));
     tokio::time::sleep(plan.length).await;
     report.seconds = clock::now().saturating_duration_since(begun).as_secs_f64();
-    report.own_busy = plan.spin.then(|| 1.0 - (idle.get() - idle_before).as_secs_f64() / report.seconds);
+    report.own_busy = plan.spin.then(|| 1.0 - (shared.idle.get() - idle_before).as_secs_f64() / report.seconds);
     report.note_received(viewers.iter().map(|(_, f)| f.borrow()));
     report.note_cpu(before, report::cpu_of(plan.pid), own_before, report::cpu_of(own));
     report.note_calls(calls_before, report::calls_of(plan.metrics.as_deref()).await);
@@ -190,13 +189,13 @@ async fn end_all(shared: &Shared) {
 }
 
 /// Keeps the thread from sleeping, and notes how long nobody had anything to do.
-async fn spin(shared: Rc<Shared>, idle: Rc<Cell<Duration>>) {
+async fn spin(shared: Rc<Shared>) {
     let mut before = (clock::now(), shared.steps.get());
     loop {
         tokio::task::yield_now().await;
         let now = (clock::now(), shared.steps.get());
         if now.1 == before.1 {
-            idle.set(idle.get() + now.0.saturating_duration_since(before.0));
+            shared.idle.update(|idle| idle + now.0.saturating_duration_since(before.0));
         }
         before = now;
     }
@@ -279,6 +278,8 @@ struct Shared {
     look: bool,
     /// Times that a connection had something to do.
     steps: Cell<u64>,
+    /// How long nobody had, where the thread never sleeps.
+    idle: Cell<Duration>,
     /// What is to be ended when the run is over.
     resources: RefCell<Vec<target::Resource>>,
 }
@@ -296,6 +297,7 @@ impl Shared {
             zero: clock::now(),
             look,
             steps: Cell::new(0),
+            idle: Cell::default(),
             resources: RefCell::default(),
         })
     }

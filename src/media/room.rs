@@ -295,8 +295,6 @@ impl Room {
             is_new = true;
         }
         let layer = place.as_mut()?;
-        is_new |= now.saturating_duration_since(layer.last_packet).as_millis() >= 1_000;
-        layer.last_packet = now;
         layer.meter.note(payload.len());
         layer.clock.note_packet(packet.timestamp, packet.came);
         if packet.audio_level.is_some() {

@@ -241,9 +241,11 @@ impl Track {
     pub fn note_packet(&mut self, layer: u8, timestamp: u32, key: bool, now: Instant) -> bool {
         let at = usize::from(layer);
         let Some(this) = self.layers.get_mut(at).and_then(Option::as_mut) else { return false };
+        let was_silent = now.saturating_duration_since(this.last_packet) >= LAYER_SILENCE;
+        this.last_packet = now;
         let was_behind = this.lag.is_behind();
         let begins = this.lag.note_packet(timestamp, key, now);
-        let mut is_changed = was_behind && !this.lag.is_behind();
+        let mut is_changed = was_silent || was_behind && !this.lag.is_behind();
         if begins {
             for above in self.layers.iter_mut().skip(at + 1).flatten() {
                 is_changed |= above.lag.note_lower(above.last_packet, now);

@@ -4,7 +4,7 @@
 /// What the kernel tells of UDP sockets (proc(5), `/proc/net/udp`).
 const TABLES: [&str; 2] = ["/proc/self/net/udp", "/proc/self/net/udp6"];
 
-/// How many were dropped at each of these ports, in their order, all sockets of a port together. What cannot be read is nothing.
+/// How many were dropped at each of these ports, in their order, all sockets of a port together, whoever has them. What cannot be read is nothing.
 pub fn at_ports(ports: &[u16]) -> Vec<u64> {
     let tables: Vec<String> = TABLES.iter().filter_map(|path| std::fs::read_to_string(path).ok()).collect();
     let rows = || tables.iter().flat_map(|table| table.lines()).filter_map(row);

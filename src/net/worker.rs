@@ -88,6 +88,7 @@ pub fn spawn(
                 record,
                 figures: shared,
                 turns: 0,
+                are_reports_left: false,
             };
             driver.run(command_queue, adoptions, tcp_events).await
         });
@@ -112,6 +113,8 @@ struct Driver {
     record: RecordSink,
     figures: Arc<WorkerFigures>,
     turns: u64,
+    /// More reports came than were taken at a time.
+    are_reports_left: bool,
 }
 
 impl Driver {
@@ -187,7 +190,6 @@ impl Driver {
     fn stay(&mut self, is_called: impl Fn() -> bool) -> io::Result<()> {
         let mut now = clock::now();
         let back = now + if self.tcp.is_empty() { STAY } else { STAY_WITH_TCP };
-        let mut are_reports_left = false;
         while now < back && !is_called() {
             let waits = self.waits();
             let pictures = match waits {
@@ -198,8 +200,8 @@ impl Driver {
             let tcp = (!self.tcp.is_empty()).then_some(back);
             let Some(turn) = self.sfu.next_timeout() else { break };
             let others = [self.due_besides(), pictures, tcp];
-            let until =
-                if are_reports_left { now } else { others.into_iter().flatten().fold(turn + LATE, Instant::min) };
+            let until = others.into_iter().flatten().fold(turn + LATE, Instant::min);
+            let until = if self.are_reports_left { now } else { until };
             // `now` is when the turn began; the work done since is no waiting.
             let begun = clock::now();
             let ready = self.udp.wait(now, until, waits)?;
@@ -207,11 +209,12 @@ impl Driver {
             self.waited.add(now.saturating_duration_since(begun));
             let Self { sfu, udp, buffers, out, .. } = self;
             udp.receive_waited(now, ready, buffers, &mut Hand { sfu, out });
-            if turn <= now || are_reports_left {
-                // Reports wait for the core's turn, every 10 ms, which decides by them; and no packet waits for them.
+            if turn <= now || self.are_reports_left {
+                // Reports wait for the core's turn, every 10 ms, which decides by them; and no packet waits for them. What is left
+                // of them is not left until the next.
                 self.flush(now);
-                let Self { sfu, udp, buffers, out, .. } = self;
-                are_reports_left = udp.receive_reports(buffers, &mut Hand { sfu, out });
+                let Self { sfu, udp, buffers, out, are_reports_left, .. } = self;
+                *are_reports_left = udp.receive_reports(buffers, &mut Hand { sfu, out });
             }
             now = self.turn(false);
         }

@@ -116,6 +116,13 @@ const bursts = {
 
 const narrow = (run, who) => span(run.pages[who].points, run.begun_ms, markOf(run, 'wide'));
 
+/** After the line is wide again. */
+const tallAgain = {
+  what: 'full size again after', unit: 's',
+  figure: worst((run, who) =>
+    tall_s(between(run.pages[who].points, markOf(run, 'wide'), run.ended_ms), markOf(run, 'wide'), tallest(calm(run, who))), Math.max),
+};
+
 const fall = {
   ...ROOM,
   name: 'fall-300k',
@@ -135,11 +142,7 @@ const fall = {
       figure: worst((run, who) => fits_s(narrow(run, who), run.begun_ms, tallest(calm(run, who))), Math.max),
     },
     queue(500, 5, (run) => markOf(run, 'wide')),
-    {
-      what: 'full size again after', unit: 's', most: 15,
-      figure: worst((run, who) =>
-        tall_s(between(run.pages[who].points, markOf(run, 'wide'), run.ended_ms), markOf(run, 'wide'), tallest(calm(run, who))), Math.max),
-    },
+    { ...tallAgain, most: 15 },
     steady,
   ],
 };
@@ -285,10 +288,7 @@ const uplinkFall = {
     [0, '1 Mbit/s up', ({ lines }) => lines.teacher.set('up', deep(MBIT))],
     [seconds / 2, 'wide', ({ lines }) => lines.teacher.set('up', {})],
   ],
-  told: [
-    { what: 'full size again after', unit: 's', figure: worst((run, who) =>
-      tall_s(between(run.pages[who].points, markOf(run, 'wide'), run.ended_ms), markOf(run, 'wide'), tallest(calm(run, who))), Math.max) },
-  ],
+  told: [tallAgain],
   // What is sent before the browser can know of it fills the queue for a second and a half, and the voice waits in it.
   goals: [gap(1, '1 Mbit/s up'), concealed(1.5), queue(500, 5, (run) => markOf(run, 'wide')), steady],
 };

@@ -120,7 +120,7 @@ impl Lesson {
     }
 
     /// The camera sends no finer layer than this from now on; those that it did not send before begin with a key frame.
-    pub(super) fn stop_above(&mut self, finest: u8) {
+    pub(super) fn send_up_to(&mut self, finest: u8) {
         (self.finest + 1..=finest).for_each(|layer| {
             self.keys.insert(What::Camera(layer), true);
         });
