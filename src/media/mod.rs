@@ -4,7 +4,7 @@
 //! Reading order: [`sfu`] (the face), [`room`] (who sees whom), [`track`] and [`slot`] (a source; a receiver's m-line),
 //! [`allot`] and [`ladder`] (who gets how much of a thin line),
 //! [`peer`] (one client), then the mechanisms: [`sdp`], [`ice`], [`dtls`], [`srtp`], [`rtp`], [`rtcp`], [`remb`],
-//! [`receive`], [`ring`], [`run`], [`red`], [`twcc`], [`feedback`], [`departures`],
+//! [`receive`], [`ring`], [`run`], [`held`], [`red`], [`twcc`], [`feedback`], [`departures`],
 //! [`estimate`], [`pacer`], [`timeline`], [`keyframe`], [`lag`], [`outbox`]; and [`ahead`], which only saves time.
 
 pub mod ahead;
@@ -13,6 +13,7 @@ pub mod departures;
 pub mod dtls;
 pub mod estimate;
 pub mod feedback;
+pub mod held;
 pub mod ice;
 pub mod keyframe;
 pub mod ladder;

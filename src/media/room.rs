@@ -8,6 +8,7 @@ use std::time::Instant;
 use tongke_signaling::command::{Event, LessonId, RecordingId, SessionRole, Slot, Source, SourceKind, VideoCodec};
 
 use super::departures::Ticks;
+use super::held::Held;
 use super::keyframe;
 use super::outbox::{Outbox, RecordedPacket, RecordedReport};
 use super::peer::{Forward, Ingress, Peers};
@@ -41,6 +42,7 @@ pub struct Room {
     generations: u32,
     /// Times of sending count from here.
     pub epoch: Instant,
+    held: Held,
 }
 
 impl Room {
@@ -56,6 +58,7 @@ impl Room {
             mutes: HashMap::new(),
             generations: 0,
             epoch: now,
+            held: Held::default(),
         }
     }
 
@@ -319,10 +322,30 @@ impl Room {
         Some(Arrived { from: (index, packet.layer, generation), sequence: packet.sequence, captured })
     }
 
+    /// Lets a run of kept pictures wait for what comes next; false for sound, and where too many wait.
+    pub fn hold(&mut self, run: &[Arrived], now: Instant) -> bool {
+        let track = run.first().and_then(|packet| self.tracks.get(packet.from.0));
+        track.is_some_and(|track| track.codec != Codec::Opus) && self.held.put(run, now)
+    }
+
+    /// Since when the oldest picture waits.
+    pub fn held_since(&self) -> Option<Instant> {
+        self.held.since()
+    }
+
+    /// Forwards what waits; true as of [`Room::forward`].
+    pub fn release(&mut self, now: Instant, peers: &mut Peers, out: &mut Outbox) -> bool {
+        self.held.arrange();
+        let report_due = self.held.runs().fold(false, |due, run| due | self.forward(run, now, peers, out));
+        self.held.clear();
+        report_due
+    }
+
     /// Forwards a run of kept packets to all who are shown them; true when a slot's report has come to be due.
-    pub fn forward(&self, run: &Each<Arrived>, now: Instant, peers: &mut Peers, out: &mut Outbox) -> bool {
+    pub fn forward(&self, run: &[Arrived], now: Instant, peers: &mut Peers, out: &mut Outbox) -> bool {
         let Some(from) = run.first().map(|packet| packet.from) else { return false };
-        let Some(track) = self.tracks.get(from.0) else { return false };
+        // It may have been muted while it waited.
+        let Some(track) = self.tracks.get(from.0).filter(|t| !t.muted) else { return false };
         let Some(layer) = track.layer(from.1, from.2) else { return false };
         let codec = track.codec;
         let sent = Ticks::since(self.epoch, now);

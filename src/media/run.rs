@@ -6,7 +6,7 @@ use std::time::Instant;
 use arrayvec::ArrayVec;
 
 /// The longest run; more go on in another.
-const LONGEST: usize = 32;
+pub const LONGEST: usize = 32;
 
 /// A packet that was kept and waits to be forwarded.
 #[derive(Clone, Copy, Debug)]

@@ -48,8 +48,9 @@ pub struct Gather {
 }
 
 impl Gather {
-    /// Notes how many pictures were received since the beginning, where the kernel sorts, and how many runs of them.
-    pub fn note(&mut self, now: Instant, pictures: u64, runs: u64) {
+    /// Notes how many pictures were received since the beginning, where the kernel sorts, and how many runs of them; `pressed`: they
+    /// wait in any case.
+    pub fn note(&mut self, now: Instant, (pictures, runs): (u64, u64), pressed: bool) {
         let begun = *self.window.get_or_insert(now);
         let elapsed = now.saturating_duration_since(begun);
         if elapsed < WINDOW {
@@ -59,7 +60,7 @@ impl Gather {
         let (more, more_runs) = (pictures - self.came.0, runs - self.came.1);
         self.waits = match at_least(self.sent, BUSY) {
             false => Waits::Nothing,
-            true if at_least(more, SINGLY) && more < 2 * more_runs => Waits::Pictures,
+            true if pressed || at_least(more, SINGLY) && more < 2 * more_runs => Waits::Pictures,
             true => Waits::Reports,
         };
         (self.window, self.sent, self.came) = (Some(now), 0, (pictures, runs));
@@ -130,11 +131,11 @@ mod tests {
 
     fn busy(t0: Instant) -> (Gather, Instant) {
         let mut gather = Gather::default();
-        gather.note(t0, 0, 0);
+        gather.note(t0, (0, 0), false);
         for ms in 0..100 {
             assert!(gather.is_ripe(t0 + Duration::from_millis(ms), 20, false), "nothing waits while idle");
         }
-        gather.note(t0 + WINDOW, 0, 0);
+        gather.note(t0 + WINDOW, (0, 0), false);
         (gather, t0 + WINDOW)
     }
 
@@ -173,24 +174,26 @@ mod tests {
     fn it_is_idle_again_when_the_traffic_ends() {
         let (mut gather, now) = busy(crate::net::clock::now());
         assert!(!gather.is_ripe(now + WINDOW, 0, false));
-        gather.note(now + WINDOW, 0, 0);
+        gather.note(now + WINDOW, (0, 0), false);
         assert!(gather.is_ripe(now + WINDOW, 5, false));
     }
 
     #[test]
     fn many_pictures_that_come_singly_wait_in_their_socket_and_nothing_waits_twice() {
-        let waits = |pictures: u64, runs: u64, sent: usize| {
+        let waits_if = |pressed, pictures: u64, runs: u64, sent: usize| {
             let (mut gather, now) = (Gather::default(), crate::net::clock::now());
-            gather.note(now, 0, 0);
+            gather.note(now, (0, 0), pressed);
             assert!(gather.is_ripe(now, sent, false));
-            gather.note(now + WINDOW, pictures, runs);
+            gather.note(now + WINDOW, (pictures, runs), pressed);
             assert_eq!(gather.is_ripe(now + WINDOW, 1, false), gather.waits() != Waits::Reports);
             gather.waits()
         };
+        let waits = |pictures, runs, sent| waits_if(false, pictures, runs, sent);
         assert_eq!(waits(100, 80, 1_000), Waits::Pictures);
         assert_eq!(waits(99, 99, 1_000), Waits::Reports, "few");
         assert_eq!(waits(800, 100, 1_000), Waits::Reports, "in bursts");
         assert_eq!(waits(100, 100, 999), Waits::Nothing, "an idle worker");
         assert_eq!(waits(0, 0, 1_000), Waits::Reports, "a kernel that does not sort");
+        assert_eq!(waits_if(true, 800, 100, 1_000), Waits::Pictures, "bursts of a worker that is nearly full");
     }
 }

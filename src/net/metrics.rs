@@ -68,6 +68,8 @@ pub struct WorkerFigures {
     pub full: AtomicU64,
     /// The share of its time that it needs, in the mean of the last second or so, in percent.
     pub busy: AtomicU64,
+    /// How long pictures may wait so that more of them leave at once, milliseconds.
+    pub pictures_wait_ms: AtomicU64,
 }
 
 /// Reads the figures of all workers when asked.
@@ -94,13 +96,18 @@ const COUNTERS: [(&str, &str, Read); 15] = [
     ("tongke_path_moves", "Paths of sessions that moved to another address", |w| &w.path_moves),
     ("tongke_holds", "Times pictures were held because feedback was overdue", |w| &w.holds),
 ];
-const GAUGES: [(&str, &str, Read); 3] = [
+const GAUGES: [(&str, &str, Read); 4] = [
     ("tongke_sessions", "Sessions held", |w| &w.sessions),
     ("tongke_worker_full", "1 while newcomers are refused because the core is used up", |w| &w.full),
     (
         "tongke_worker_busy_percent",
         "Share of its time that a worker needs, lately; from 88 on newcomers are refused",
         |w| &w.busy,
+    ),
+    (
+        "tongke_worker_pictures_wait_ms",
+        "How long pictures may wait so that more leave at once; over 2 while a worker needs more than 75 percent of its time",
+        |w| &w.pictures_wait_ms,
     ),
 ];
 

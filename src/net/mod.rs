@@ -1,6 +1,6 @@
 //! Drivers of the media core: sockets, threads, the clock. No rule about who gets what lives here.
 //!
-//! Reading order: [`worker`] (one thread, one core, one [`crate::media::Sfu`]), [`gather`] (when to send),
+//! Reading order: [`worker`] (one thread, one core, one [`crate::media::Sfu`]), [`gather`] (when to send), [`patience`] (in a worker that is nearly full),
 //! [`split`], [`udp`], [`batch`], [`tcp`], [`http`], [`tls`], [`metrics`], [`lines`], [`drops`], [`clock`].
 
 pub mod batch;
@@ -11,6 +11,7 @@ pub mod gather;
 pub mod http;
 pub mod lines;
 pub mod metrics;
+pub mod patience;
 pub mod split;
 pub mod tcp;
 pub mod tls;

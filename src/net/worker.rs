@@ -16,6 +16,7 @@ use super::busy::{Busy, Waited, thread_cpu};
 use super::clock;
 use super::gather::{Gather, Hoard, Waits};
 use super::metrics::WorkerFigures;
+use super::patience::Patience;
 use super::split::Sockets;
 use super::tcp::{Adopted, Connections, TcpEvent};
 use super::udp::{BATCHES_A_TURN, Buffers, Take, Udp};
@@ -82,6 +83,7 @@ pub fn spawn(
                 out: Outbox::new(),
                 gather: Gather::default(),
                 hoard: Hoard::default(),
+                patience: Patience::default(),
                 busy: Busy::default(),
                 waited,
                 events,
@@ -107,6 +109,7 @@ struct Driver {
     out: Outbox,
     gather: Gather,
     hoard: Hoard,
+    patience: Patience,
     busy: Busy,
     waited: Waited,
     events: mpsc::Sender<Event>,
@@ -226,9 +229,9 @@ impl Driver {
         self.sfu.next_timeout().into_iter().chain(self.due_besides()).min()
     }
 
-    /// The same, without the core.
+    /// The same, without the core's turn.
     fn due_besides(&self) -> Option<Instant> {
-        [self.gather.due(), self.hoard.due(), self.tcp.due()].into_iter().flatten().min()
+        [self.gather.due(), self.hoard.due(), self.tcp.due(), self.sfu.next_release()].into_iter().flatten().min()
     }
 
     /// What follows whatever happened; gives the time.
@@ -237,16 +240,23 @@ impl Driver {
         if self.sfu.next_timeout().is_some() {
             self.sfu.handle_timeout(now, &mut self.out);
         }
-        self.gather.note(now, self.udp.got.pictures, self.udp.got.runs);
+        self.sfu.release(now, &mut self.out);
+        self.gather.note(now, (self.udp.got.pictures, self.udp.got.runs), self.patience.wait().is_some());
         self.flush(now);
+        self.turns += 1;
+        self.tell_figures();
         // An order may end a recording.
         self.hand_over(now, was_ordered);
         self.tcp.sweep(now, |path| self.sfu.owns(path));
         if self.busy.is_due(now) {
             let full = self.busy.note(now, thread_cpu(), self.waited.total());
             self.sfu.set_full(full);
+            self.patience.note_busy(self.busy.share());
+            self.sfu.set_patience(self.patience.wait());
             self.figures.full.store(u64::from(full), Ordering::Relaxed);
             self.figures.busy.store((self.busy.share() * 100.0).round() as u64, Ordering::Relaxed);
+            let wait_ms = self.patience.wait().map_or(0, |wait| wait.as_millis() as u64);
+            self.figures.pictures_wait_ms.store(wait_ms, Ordering::Relaxed);
         }
         now
     }
@@ -289,8 +299,6 @@ impl Driver {
                 self.figures.events_lost.fetch_add(1, Ordering::Relaxed);
             }
         }
-        self.turns += 1;
-        self.tell_figures();
     }
 
     /// Gives the recorder what waits for it, if it is enough.

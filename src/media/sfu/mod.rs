@@ -4,8 +4,8 @@ mod commands;
 mod strangers;
 mod timers;
 
-use std::collections::HashMap;
-use std::time::Instant;
+use std::collections::{HashMap, VecDeque};
+use std::time::{Duration, Instant};
 
 use rand::SeedableRng;
 use rand::rngs::StdRng;
@@ -92,6 +92,9 @@ pub struct Sfu {
     by_ufrag: HashMap<String, PeerKey>,
     serials: u64,
     full: bool,
+    patience: Option<Duration>,
+    /// Rooms whose pictures wait, and since when, oldest first; of what is told here some may have gone already.
+    holding: VecDeque<(Instant, usize)>,
     timers: Timers,
     /// Kept from look to look, so that none allocates.
     sharing: Vec<(Sharing, PeerKey)>,
@@ -123,6 +126,8 @@ impl Sfu {
             by_ufrag: HashMap::new(),
             serials: 0,
             full: false,
+            patience: None,
+            holding: VecDeque::new(),
             timers: Timers::default(),
             sharing: Vec::new(),
             strangers_left: strangers::A_TURN,
@@ -183,14 +188,45 @@ impl Sfu {
         }
     }
 
-    /// Forwards what was kept and waited for more of its kind.
+    /// Forwards what was kept and waited for more of its kind, or lets it wait for other kinds.
     fn forward(&mut self, now: Instant, out: &mut Outbox) {
-        if let Some(room) = self.rooms.get(self.run.room)
-            && room.forward(self.run.packets(), now, &mut self.peers, out)
-        {
+        let at = self.run.room;
+        let run = self.run.packets();
+        let Some(room) = self.rooms.get_mut(at).filter(|_| !run.is_empty()) else { return self.run.clear() };
+        let is_first = room.held_since().is_none();
+        if self.patience.is_some() && room.hold(run, now) {
+            if is_first {
+                self.holding.push_back((now, at));
+            }
+        } else if room.release(now, &mut self.peers, out) | room.forward(run, now, &mut self.peers, out) {
             self.timers.note_report_due();
         }
         self.run.clear();
+    }
+
+    /// How long pictures may wait from now on for their room's next sound, or for more of them, so that more leaves at once;
+    /// `None`: they leave when they come.
+    pub fn set_patience(&mut self, patience: Option<Duration>) {
+        self.patience = patience;
+    }
+
+    /// When `release` wants to be called next.
+    pub fn next_release(&self) -> Option<Instant> {
+        self.holding.front().map(|(since, _)| *since + self.patience.unwrap_or_default())
+    }
+
+    /// Forwards the pictures that have waited for their time.
+    pub fn release(&mut self, now: Instant, out: &mut Outbox) {
+        while let Some((since, at)) = self.holding.front().copied() {
+            let room = self.rooms.get_mut(at).filter(|room| room.held_since() == Some(since));
+            if room.is_some() && now < since + self.patience.unwrap_or_default() {
+                break;
+            }
+            self.holding.pop_front();
+            if room.is_some_and(|room| room.release(now, &mut self.peers, out)) {
+                self.timers.note_report_due();
+            }
+        }
     }
 
     /// Takes an order.
