@@ -58,7 +58,7 @@ pub(super) struct Arguments {
     /// Where a Tongke tells its figures (its setting `metrics`), to count system calls; a demo's is known.
     #[arg(long)]
     metrics: Option<String>,
-    /// Viewers look for what has come twenty times a second instead of waiting for it: less work for this tool, and the server is
+    /// Viewers look for what has come ten times a second instead of waiting for it: less work for this tool, and the server is
     /// not charged for waking them. Delays do not depend on it.
     #[arg(long)]
     look: bool,

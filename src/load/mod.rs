@@ -40,7 +40,7 @@ const CONNECT_LIMIT: Duration = Duration::from_secs(10);
 /// After the last join media flows so long before it is counted.
 const SETTLE: Duration = Duration::from_secs(2);
 /// Who waits for no socket looks at it so often. The kernel notes when a packet came, so that no delay depends on this.
-const LOOK: Duration = Duration::from_millis(50);
+const LOOK: Duration = Duration::from_millis(100);
 /// Sessions ended at the same time.
 const ENDINGS: usize = 16;
 /// Retransmissions of the last moment are waited for so long.
@@ -63,7 +63,7 @@ pub struct Plan {
     pub pid: Option<u32>,
     /// Where a Tongke tells its figures.
     pub metrics: Option<String>,
-    /// Viewers wait for no socket but look at theirs every 50 ms, so that nobody is charged for waking them.
+    /// Viewers wait for no socket but look at theirs every 100 ms, so that nobody is charged for waking them.
     pub look: bool,
     /// Never sleep, so that nobody is charged for waking this tool.
     pub spin: bool,

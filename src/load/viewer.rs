@@ -141,7 +141,9 @@ async fn watch(
     figures: &RefCell<Figures>,
 ) {
     loop {
-        let until = clock::now() + Duration::from_millis(20);
+        // Who looks by himself does then what is due.
+        let until =
+            clock::now() + if connection.look.is_some() { Duration::from_secs(1) } else { Duration::from_millis(20) };
         connection
             .step(until, |now, packet| {
                 let mut figures = figures.borrow_mut();

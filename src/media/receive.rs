@@ -104,6 +104,11 @@ impl ReceiveStream {
         self.missing.iter().any(|m| m.sequence == sequence)
     }
 
+    /// What is missing is not asked for any more.
+    pub fn give_up(&mut self) {
+        self.missing.clear();
+    }
+
     /// A packet came late or as a retransmission.
     pub fn recovered(&mut self, sequence: u64) {
         self.missing.retain(|m| m.sequence != sequence);

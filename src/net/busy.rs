@@ -18,9 +18,16 @@ const WINDOW: Duration = Duration::from_millis(200);
 const FULL: f64 = 0.88;
 /// Below this share they are let in again.
 const FREE: f64 = 0.8;
+/// From this share on it is full once nothing more can be saved by letting pictures wait ([`super::patience`]): before that a worker that
+/// gets less of its core for a moment still carries all by longer runs, after that it loses packets.
+const FULL_WHEN_SPENT: f64 = 0.8;
+/// It stays full while more than this share is spent of what can be saved.
+const SPENT: f64 = 0.75;
 /// One window with so much of a core used refuses them at once. Less in one alone is a peak of handshakes, or of a neighbour on
 /// the same machine.
 const PEAK: f64 = 0.95;
+/// So many windows, one after the other, of which it needs so much: it does not keep up.
+const BEHIND: (u8, f64) = (3, 0.97);
 /// How much a window counts in the mean.
 const NEWEST: f64 = 0.25;
 
@@ -83,6 +90,8 @@ pub struct Busy {
     mean: f64,
     /// That is too much.
     full: bool,
+    /// Windows in which it did not keep up.
+    behind: u8,
 }
 
 impl Busy {
@@ -91,16 +100,26 @@ impl Busy {
         self.since.is_none_or(|(at, ..)| now.saturating_duration_since(at) >= WINDOW)
     }
 
-    /// Notes the CPU time used and the time waited so far; true when the worker is full.
-    pub fn note(&mut self, now: Instant, cpu: Duration, waited: Duration) -> bool {
+    /// Notes the CPU time used and the time waited so far; true when the worker is full. `spent`: the share that is
+    /// spent of what can be saved by letting pictures wait.
+    pub fn note(&mut self, now: Instant, cpu: Duration, waited: Duration, spent: f64) -> bool {
         let Some((at, cpu_before, waited_before)) = self.since.replace((now, cpu, waited)) else { return false };
         let passed = now.saturating_duration_since(at);
         let of_passed = |time: Duration| time.as_secs_f64() / passed.as_secs_f64().max(1e-6);
         let used = of_passed(cpu.saturating_sub(cpu_before));
         let needed = of_passed(passed.saturating_sub(waited.saturating_sub(waited_before)));
         self.mean += NEWEST * (needed.max(used) - self.mean);
-        self.full = self.mean >= if self.full { FREE } else { FULL };
+        self.behind = if needed >= BEHIND.1 { self.behind.saturating_add(1) } else { 0 };
+        self.full = match self.full {
+            true => self.mean >= FREE || spent > SPENT,
+            false => self.mean >= if spent < 1.0 { FULL } else { FULL_WHEN_SPENT },
+        };
         self.full || used >= PEAK
+    }
+
+    /// True when the worker has not waited for a while: what comes waits for it, and soon finds no room.
+    pub fn is_behind(&self) -> bool {
+        self.behind >= BEHIND.0
     }
 
     /// The share of its time that the worker needs, in the mean of the last second or so.
@@ -114,33 +133,37 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_worker_is_full_at_a_peak_and_from_88_percent_in_the_mean_until_below_80() {
+    fn a_worker_is_full_at_a_peak_and_from_a_share_in_the_mean_until_below_another() {
         let (mut busy, mut now, mut cpu, mut waited) = (Busy::default(), clock::now(), Duration::ZERO, Duration::ZERO);
         assert!(busy.is_due(now));
-        assert!(!busy.note(now, cpu, waited), "nothing is known yet");
+        assert!(!busy.note(now, cpu, waited, 0.0), "nothing is known yet");
         assert!(!busy.is_due(now + WINDOW / 2));
-        let mut after = |windows: u32, percent: u32| {
+        let mut after = |windows: u32, percent: u32, spent: f64| {
             (0..windows).fold(false, |_, _| {
                 now += WINDOW;
                 cpu += WINDOW * percent / 100;
                 waited += WINDOW * (100 - percent) / 100;
                 assert!(busy.is_due(now));
-                busy.note(now, cpu, waited)
+                busy.note(now, cpu, waited, spent)
             })
         };
-        for (windows, percent, full) in [
-            (20, 80, false),
-            (1, 94, false),
-            (1, 96, true),
-            (1, 80, false),
-            (20, 86, false),
-            (20, 89, true),
-            (20, 82, true),
-            (20, 79, false),
-            (20, 86, false),
-            (1, 100, true),
+        for (windows, percent, spent, full) in [
+            (20, 80, 0.0, false),
+            (1, 94, 0.0, false),
+            (1, 96, 0.0, true),
+            (1, 80, 0.0, false),
+            (20, 86, 0.9, false),
+            (20, 89, 0.9, true),
+            (20, 82, 0.0, true),
+            (20, 79, 0.0, false),
+            (20, 79, 1.0, false),
+            (20, 81, 1.0, true),
+            (20, 72, 0.8, true),
+            (20, 72, 0.7, false),
+            (20, 86, 0.0, false),
+            (1, 100, 0.0, true),
         ] {
-            assert_eq!(after(windows, percent), full, "{windows} × {percent} %");
+            assert_eq!(after(windows, percent, spent), full, "{windows} × {percent} %, spent: {spent}");
         }
     }
 
@@ -151,11 +174,11 @@ mod tests {
             let (mut busy, begun) = (Busy::default(), clock::now());
             let shares = [0.3; 10].into_iter().chain([0.94; 20]);
             let (mut cpu, mut waited) = (Duration::ZERO, Duration::ZERO);
-            busy.note(begun, cpu, waited);
+            busy.note(begun, cpu, waited, 0.0);
             let full = shares.zip(1u32..).find_map(|(share, window)| {
                 cpu += WINDOW.mul_f64(share * given);
                 waited += WINDOW.mul_f64(1.0 - share);
-                busy.note(begun + WINDOW * window, cpu, waited).then_some(window)
+                busy.note(begun + WINDOW * window, cpu, waited, 0.0).then_some(window)
             });
             assert!(full.is_some_and(|window| (11..=20).contains(&window)), "{full:?}");
         }

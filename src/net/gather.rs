@@ -8,6 +8,8 @@
 //! Where the kernel sorts what comes ([`super::split`]), reports of receivers wake no busy worker, which reads them every 10 ms; and
 //! pictures that come many and singly ([`Waits`]) wait for up to 2 ms before they wake it, and are sent at once when they are read.
 //!
+//! In a worker that is nearly full ([`super::patience`]) all pictures come that way, and the core keeps them for longer.
+//!
 //! The recorder gets its packets many at a time: each hand-over wakes its thread, which costs more than writing a packet.
 
 use std::time::{Duration, Instant};

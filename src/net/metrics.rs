@@ -101,12 +101,12 @@ const GAUGES: [(&str, &str, Read); 4] = [
     ("tongke_worker_full", "1 while newcomers are refused because the core is used up", |w| &w.full),
     (
         "tongke_worker_busy_percent",
-        "Share of its time that a worker needs, lately; from 88 on newcomers are refused",
+        "Share of its time that a worker needs, lately; from 88 on newcomers are refused, from 80 on if pictures wait for 20 ms",
         |w| &w.busy,
     ),
     (
         "tongke_worker_pictures_wait_ms",
-        "How long pictures may wait so that more leave at once; over 2 while a worker needs more than 75 percent of its time",
+        "How long pictures may wait so that more leave at once; 0 while a worker needs less than 75 percent of its time",
         |w| &w.pictures_wait_ms,
     ),
 ];

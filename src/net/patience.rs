@@ -7,7 +7,7 @@
 
 use std::time::Duration;
 
-/// A worker is pressed while it needs more than this share of its time. It refuses newcomers from 0.88 on ([`super::busy`]).
+/// A worker is pressed while it needs more than this share of its time.
 const PRESSED: f64 = 0.75;
 /// Where the wait begins, and ends when it shrinks.
 const SHORTEST: Duration = Duration::from_millis(2);
@@ -37,6 +37,11 @@ impl Patience {
         };
     }
 
+    /// How much is spent of what can be saved so; 1: pictures wait for as long as they may.
+    pub fn spent(&self) -> f64 {
+        self.wait.unwrap_or_default().div_duration_f64(LONGEST)
+    }
+
     /// How long pictures wait at most; `None`: they leave when they come.
     pub fn wait(&self) -> Option<Duration> {
         self.wait
@@ -62,5 +67,7 @@ mod tests {
         let wait = after(0.7, 3).expect("it is pressed");
         assert!(wait < LONGEST / 2 + SHORTEST, "{wait:?}");
         assert_eq!(after(0.6, 10), None);
+        assert_eq!(after(0.9, 9), Some(LONGEST));
+        assert_eq!((patience.spent(), Patience::default().spent()), (1.0, 0.0));
     }
 }

@@ -249,8 +249,9 @@ impl Driver {
         self.hand_over(now, was_ordered);
         self.tcp.sweep(now, |path| self.sfu.owns(path));
         if self.busy.is_due(now) {
-            let full = self.busy.note(now, thread_cpu(), self.waited.total());
+            let full = self.busy.note(now, thread_cpu(), self.waited.total(), self.patience.spent());
             self.sfu.set_full(full);
+            self.sfu.set_behind(self.busy.is_behind());
             self.patience.note_busy(self.busy.share());
             self.sfu.set_patience(self.patience.wait());
             self.figures.full.store(u64::from(full), Ordering::Relaxed);

@@ -240,7 +240,8 @@ impl Client {
         }
         self.send_nacks(now);
         if now >= self.next_feedback {
-            self.next_feedback = now + FEEDBACK_INTERVAL;
+            // Who looks seldom is a little late each time, and tells as often all the same.
+            self.next_feedback = now.max(self.next_feedback + FEEDBACK_INTERVAL);
             let (ours, theirs, mut arrivals) = (self.our_ssrc, self.heard, std::mem::take(&mut self.arrivals));
             self.send_rtcp(|b| {
                 arrivals.write(b, ours, theirs);

@@ -219,13 +219,15 @@ impl Peer {
         self.send_rtcp(out, |bytes| rtcp::write_pli(bytes, ours, ssrc));
     }
 
-    /// Asks for what is missing; many times a second.
-    pub fn send_nacks(&mut self, now: Instant, out: &mut Outbox) {
+    /// Asks for what is missing; many times a second. Of pictures for nothing while the core is `behind`.
+    pub fn send_nacks(&mut self, now: Instant, behind: bool, out: &mut Outbox) {
         let ours = self.our_ssrc;
         let mut due = std::mem::take(&mut self.scratch);
         let mut asks: Vec<(u32, Vec<u16>)> = Vec::new();
         for stream in self.streams.values_mut() {
-            if stream.is_repair || !self.up.get(stream.line).is_some_and(|l| l.nack) {
+            let Some(line) = self.up.get(stream.line).filter(|line| line.nack && !stream.is_repair) else { continue };
+            if behind && line.codec.codec != Codec::Opus {
+                stream.give_up();
                 continue;
             }
             stream.due_nacks(now, &mut due);

@@ -21,6 +21,7 @@ use super::peer::{Ingress, Peer, Peers, RtcpIngress, StunOutcome};
 use super::room::Room;
 use super::run::Run;
 use super::sdp::Candidates;
+use super::slot::SendSlot;
 use super::timeline::Wall;
 use super::track::PeerKey;
 use timers::Timers;
@@ -92,6 +93,7 @@ pub struct Sfu {
     by_ufrag: HashMap<String, PeerKey>,
     serials: u64,
     full: bool,
+    behind: bool,
     patience: Option<Duration>,
     /// Rooms whose pictures wait, and since when, oldest first; of what is told here some may have gone already.
     holding: VecDeque<(Instant, usize)>,
@@ -126,6 +128,7 @@ impl Sfu {
             by_ufrag: HashMap::new(),
             serials: 0,
             full: false,
+            behind: false,
             patience: None,
             holding: VecDeque::new(),
             timers: Timers::default(),
@@ -247,6 +250,13 @@ impl Sfu {
     /// The core is used up: newcomers are refused, those who come back to a seat they hold are not.
     pub fn set_full(&mut self, full: bool) {
         self.full = full;
+    }
+
+    /// The core does not keep up. Pictures that get lost are then lost in front of it, and whatever is sent again of them comes on top
+    /// of what is too much already, and would keep it so: until that is over nobody asks for them or gets them again. Sound is
+    /// asked for as ever.
+    pub fn set_behind(&mut self, behind: bool) {
+        self.behind = behind;
     }
 
     /// A session, for tests that look inside.
@@ -386,6 +396,9 @@ impl Sfu {
                 }
                 RtcpIngress::Nack { slot, sequences } => {
                     let Some(peer) = self.peers.get_mut(key) else { return };
+                    if self.behind && peer.slots.get(slot).is_some_and(SendSlot::is_picture) {
+                        continue;
+                    }
                     let at = Ticks::since(room.epoch, now);
                     for sequence in sequences {
                         peer.repeat(slot, sequence, at, |sent| room.kept(sent), out);

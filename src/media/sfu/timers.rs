@@ -132,7 +132,7 @@ pub(super) fn handle(sfu: &mut Sfu, now: Instant, out: &mut Outbox) {
             peer.expect_turn();
         }
         let Some(peer) = sfu.peers.get_mut(key) else { continue };
-        if let Some(cause) = attend(peer, &sfu.rooms, now, out) {
+        if let Some(cause) = attend(peer, &sfu.rooms, sfu.behind, now, out) {
             gone.push((key, cause));
         } else if peer.is_connected() {
             peer.send_check(now, || sfu.rng.random(), sfu.config.identity.provider(), out);
@@ -155,7 +155,7 @@ pub(super) fn handle(sfu: &mut Sfu, now: Instant, out: &mut Outbox) {
 }
 
 /// What may be due at a session at any turn; why it ends, if it does.
-fn attend(peer: &mut Peer, rooms: &Slab<Room>, now: Instant, out: &mut Outbox) -> Option<LeaveCause> {
+fn attend(peer: &mut Peer, rooms: &Slab<Room>, behind: bool, now: Instant, out: &mut Outbox) -> Option<LeaveCause> {
     if !peer.is_connected() {
         peer.handle_dtls_timeout(now, out);
         return (now.saturating_duration_since(peer.created) >= CONNECT_LIMIT).then_some(LeaveCause::NeverConnected);
@@ -163,7 +163,7 @@ fn attend(peer: &mut Peer, rooms: &Slab<Room>, now: Instant, out: &mut Outbox) -
     if now.saturating_duration_since(peer.last_heard) >= SILENCE_LIMIT {
         return Some(LeaveCause::Silent);
     }
-    peer.send_nacks(now, out);
+    peer.send_nacks(now, behind, out);
     if let Some(room) = rooms.get(peer.room) {
         let at = Ticks::since(room.epoch, now);
         peer.pace(now, at, |sent| room.kept(sent), out);

@@ -3,6 +3,7 @@
 mod behaviour;
 mod busy;
 mod decoding;
+mod held;
 mod late;
 mod lines;
 mod music;

@@ -22,7 +22,7 @@ use crate::peer::handshake::ClientIdentity;
 use crate::peer::{Client, ClientEvent, OfferLine, Telling};
 
 /// One way, so a round trip is twice this.
-const DELAY: Duration = Duration::from_millis(10);
+pub(super) const DELAY: Duration = Duration::from_millis(10);
 
 enum Bound {
     Server(SocketAddr, Vec<u8>),
@@ -314,6 +314,7 @@ impl World {
             if self.sfu.next_timeout().is_some_and(|at| at <= self.now) {
                 self.sfu.handle_timeout(self.now, &mut self.out);
             }
+            self.sfu.release(self.now, &mut self.out);
             let now = self.now;
             for client in self.clients.values_mut() {
                 client.handle_timeout(now);
