@@ -15,19 +15,19 @@ use super::clock;
 const WINDOW: Duration = Duration::from_millis(200);
 /// From this share of its time on, in the mean of the last second or so, newcomers are refused; the rest is for peaks of
 /// those who are there.
-const FULL: f64 = 0.88;
+const FULL: f64 = 0.92;
 /// Below this share they are let in again.
 const FREE: f64 = 0.8;
-/// From this share on it is full once nothing more can be saved by letting pictures wait ([`super::patience`]): before that a worker that
-/// gets less of its core for a moment still carries all by longer runs, after that it loses packets.
-const FULL_WHEN_SPENT: f64 = 0.8;
-/// It stays full while more than this share is spent of what can be saved.
-const SPENT: f64 = 0.75;
-/// One window with so much of a core used refuses them at once. Less in one alone is a peak of handshakes, or of a neighbour on
-/// the same machine.
-const PEAK: f64 = 0.95;
+/// From this share on it is full once half of what can be saved by letting pictures wait ([`super::patience`]) is spent: by the other half
+/// a worker that gets less of its core for a moment, or has many handshakes to do, still carries all; without it it loses packets.
+const FULL_WHEN_SPENT: f64 = 0.75;
+/// What is spent when it becomes full by that, and what it must be below when it is so no more.
+const SPENT: (f64, f64) = (0.5, 0.375);
+/// One window with so much of a core used refuses them at once, where the mean is not small. Less in one alone is a peak of handshakes, or
+/// of a neighbour on the same machine.
+const PEAK: (f64, f64) = (0.95, 0.75);
 /// So many windows, one after the other, of which it needs so much: it does not keep up.
-const BEHIND: (u8, f64) = (3, 0.97);
+const BEHIND: (u8, f64) = (6, 0.97);
 /// How much a window counts in the mean.
 const NEWEST: f64 = 0.25;
 
@@ -111,10 +111,10 @@ impl Busy {
         self.mean += NEWEST * (needed.max(used) - self.mean);
         self.behind = if needed >= BEHIND.1 { self.behind.saturating_add(1) } else { 0 };
         self.full = match self.full {
-            true => self.mean >= FREE || spent > SPENT,
-            false => self.mean >= if spent < 1.0 { FULL } else { FULL_WHEN_SPENT },
+            true => self.mean >= FREE || spent >= SPENT.1,
+            false => self.mean >= if spent < SPENT.0 { FULL } else { FULL_WHEN_SPENT },
         };
-        self.full || used >= PEAK
+        self.full || used >= PEAK.0 && self.mean >= PEAK.1
     }
 
     /// True when the worker has not waited for a while: what comes waits for it, and soon finds no room.
@@ -131,6 +131,7 @@ impl Busy {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::net::patience::Patience;
 
     #[test]
     fn a_worker_is_full_at_a_peak_and_from_a_share_in_the_mean_until_below_another() {
@@ -152,14 +153,17 @@ mod tests {
             (1, 94, 0.0, false),
             (1, 96, 0.0, true),
             (1, 80, 0.0, false),
-            (20, 86, 0.9, false),
-            (20, 89, 0.9, true),
+            (20, 60, 0.0, false),
+            (1, 100, 0.0, false),
+            (20, 90, 0.4, false),
+            (20, 93, 0.4, true),
             (20, 82, 0.0, true),
             (20, 79, 0.0, false),
-            (20, 79, 1.0, false),
-            (20, 81, 1.0, true),
-            (20, 72, 0.8, true),
-            (20, 72, 0.7, false),
+            (20, 74, 0.0, false),
+            (20, 74, 1.0, false),
+            (20, 76, 0.5, true),
+            (20, 72, 0.4, true),
+            (20, 72, 0.3, false),
             (20, 86, 0.0, false),
             (1, 100, 0.0, true),
         ] {
@@ -175,10 +179,13 @@ mod tests {
             let shares = [0.3; 10].into_iter().chain([0.94; 20]);
             let (mut cpu, mut waited) = (Duration::ZERO, Duration::ZERO);
             busy.note(begun, cpu, waited, 0.0);
+            let mut patience = Patience::default();
             let full = shares.zip(1u32..).find_map(|(share, window)| {
                 cpu += WINDOW.mul_f64(share * given);
                 waited += WINDOW.mul_f64(1.0 - share);
-                busy.note(begun + WINDOW * window, cpu, waited, 0.0).then_some(window)
+                let full = busy.note(begun + WINDOW * window, cpu, waited, patience.spent());
+                patience.note_busy(busy.share());
+                full.then_some(window)
             });
             assert!(full.is_some_and(|window| (11..=20).contains(&window)), "{full:?}");
         }

@@ -38,6 +38,8 @@ async function start(program, { rooms, recorded = false }) {
   const told = JSON.parse(said);
   return {
     pid: told.pid,
+    /** Where it tells its figures. */
+    metrics: told.metrics,
     get where() { return this.part(0, rooms); },
     part(from, to) {
       const list = join(folder, `${from}-${to}.json`);
