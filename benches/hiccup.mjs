@@ -38,7 +38,7 @@ const ramp = (lessons * RECEIVERS) / 100;
 const server = await start({ rooms: lessons });
 try {
   console.log(`${cpus()[0].model}, ${cpus().length} cores; ${lessons} lessons × ${RECEIVERS}, ${options.bursts ? 'bursts' : 'evenly paced'}\n`);
-  const seconds = String(SETTLED_MS / 1_000 + HICCUP_S + AFTER_S);
+  const seconds = String(Math.ceil(SETTLED_MS / 1_000 + HICCUP_S + AFTER_S));
   const shape = ['--lessons', options.lessons, '--receivers', String(RECEIVERS), '--seconds', seconds, '--ramp', String(ramp), '--spin'];
   const running = load(server, [...server.where, ...shape, ...(options.bursts ? [] : ['--paced'])]);
   await later(ramp * 1_000 + SETTLED_MS);

@@ -16,8 +16,8 @@ const RUNNING = 10;
 const JOINING = 20;
 /** Lessons among which the limit is searched; twice as many are open. */
 const MOST = 200;
-/** The new load comes when the old one is counted already: 100 viewers join 5 ms apart, and 2 s pass. */
-const UNTIL_COUNTED_MS = 4_000;
+/** The new load comes when the old one is counted already: its viewers join 5 ms apart, and 2 s pass. */
+const untilCountedMs = (lessons) => lessons * RECEIVERS * 5 + 3_500;
 /** Of what a core carries, what runs before the rest is offered. */
 const BEFORE = 0.7;
 
@@ -33,10 +33,10 @@ const runs = Number(options.runs);
 const lossOf = (report) => (100 * report.lost) / (report.packets + report.lost);
 const later = (ms) => new Promise((done) => setTimeout(done, ms));
 
-/** Runs one load and, once it is counted, another beside it. */
-async function beside(server, first, second) {
+/** Runs one load of so many lessons and, once it is counted, another beside it. */
+async function beside(server, lessons, first, second) {
   const running = load(server, first);
-  await later(UNTIL_COUNTED_MS);
+  await later(untilCountedMs(lessons));
   const coming = await load(server, second);
   return { running: await running, coming };
 }
@@ -50,6 +50,7 @@ async function bell() {
     try {
       seen.push(await beside(
         server,
+        RUNNING,
         shape(server.part(0, RUNNING), 12),
         shape(server.part(RUNNING, RUNNING + JOINING), 2, '--ramp', '1'),
       ));
@@ -91,7 +92,7 @@ async function twice() {
     for (let run = 0; run < runs; run += 1) {
       // As many again as make twice what is carried.
       const more = server.part(before, 2 * carried);
-      seen.push(await beside(server, shape(server.part(0, before), 20, '--paced', '--look'), shape(more, 4, '--paced', '--ramp', '5', '--look')));
+      seen.push(await beside(server, before, shape(server.part(0, before), 20, '--paced', '--look'), shape(more, 4, '--paced', '--ramp', '5', '--look')));
     }
     const of = (figure) => median(seen.map(figure));
     console.log(`| ${before} lessons run, ${2 * carried - before} more are offered | |`);

@@ -15,7 +15,7 @@ use super::clock;
 const WINDOW: Duration = Duration::from_millis(200);
 /// From this share of its time on, in the mean of the last second or so, newcomers are refused; the rest is for peaks of
 /// those who are there.
-const FULL: f64 = 0.92;
+const FULL: f64 = 0.88;
 /// Below this share they are let in again.
 const FREE: f64 = 0.8;
 /// From this share on it is full once half of what can be saved by letting pictures wait ([`super::patience`]) is spent: by the other half
@@ -155,8 +155,8 @@ mod tests {
             (1, 80, 0.0, false),
             (20, 60, 0.0, false),
             (1, 100, 0.0, false),
-            (20, 90, 0.4, false),
-            (20, 93, 0.4, true),
+            (20, 86, 0.4, false),
+            (20, 89, 0.4, true),
             (20, 82, 0.0, true),
             (20, 79, 0.0, false),
             (20, 74, 0.0, false),

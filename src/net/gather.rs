@@ -47,6 +47,7 @@ pub struct Gather {
     /// Pictures received by then, and runs of them.
     came: (u64, u64),
     waits: Waits,
+    singly: bool,
 }
 
 impl Gather {
@@ -60,12 +61,18 @@ impl Gather {
         }
         let at_least = |count: u64, a_second: u64| count * 1_000 >= a_second * elapsed.as_millis() as u64;
         let (more, more_runs) = (pictures - self.came.0, runs - self.came.1);
+        self.singly = at_least(more, SINGLY) && more < 2 * more_runs;
         self.waits = match at_least(self.sent, BUSY) {
             false => Waits::Nothing,
-            true if pressed || at_least(more, SINGLY) && more < 2 * more_runs => Waits::Pictures,
+            true if pressed || self.singly => Waits::Pictures,
             true => Waits::Reports,
         };
         (self.window, self.sent, self.came) = (Some(now), 0, (pictures, runs));
+    }
+
+    /// True where pictures come many and singly, so that much is saved when they wait.
+    pub fn come_singly(&self) -> bool {
+        self.singly
     }
 
     /// What should be left in its socket for a moment.

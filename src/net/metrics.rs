@@ -101,7 +101,7 @@ const GAUGES: [(&str, &str, Read); 4] = [
     ("tongke_worker_full", "1 while newcomers are refused because the core is used up", |w| &w.full),
     (
         "tongke_worker_busy_percent",
-        "Share of its time that a worker needs, lately; from 92 on newcomers are refused, from 75 on if pictures wait for 10 ms",
+        "Share of its time that a worker needs, lately; from 88 on newcomers are refused, from 75 on if pictures come singly and wait for 10 ms",
         |w| &w.busy,
     ),
     (

@@ -249,7 +249,9 @@ impl Driver {
         self.hand_over(now, was_ordered);
         self.tcp.sweep(now, |path| self.sfu.owns(path));
         if self.busy.is_due(now) {
-            let full = self.busy.note(now, thread_cpu(), self.waited.total(), self.patience.spent());
+            // Bursts fill a message by themselves: that they wait is no reserve.
+            let spent = if self.gather.come_singly() { self.patience.spent() } else { 0.0 };
+            let full = self.busy.note(now, thread_cpu(), self.waited.total(), spent);
             self.sfu.set_full(full);
             self.sfu.set_behind(self.busy.is_behind());
             self.patience.note_busy(self.busy.share());
