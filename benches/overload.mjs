@@ -16,7 +16,7 @@ const RUNNING = 10;
 const JOINING = 20;
 /** Lessons among which the limit is searched; twice as many are open. */
 const MOST = 200;
-/** The new load comes when the old one is counted already: its viewers join 5 ms apart, and 2 s pass. */
+/** The new load comes when the old one is counted already: its viewers join 5 ms apart, and 2 s pass, with 1.5 s to spare. */
 const untilCountedMs = (lessons) => lessons * RECEIVERS * 5 + 3_500;
 /** Of what a core carries, what runs before the rest is offered. */
 const BEFORE = 0.7;

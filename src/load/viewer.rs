@@ -141,7 +141,7 @@ async fn watch(
     figures: &RefCell<Figures>,
 ) {
     loop {
-        // Who looks by himself does then what is due.
+        // Who waits for no socket does what is due whenever it looks.
         let until =
             clock::now() + if connection.look.is_some() { Duration::from_secs(1) } else { Duration::from_millis(20) };
         connection

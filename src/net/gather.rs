@@ -47,6 +47,7 @@ pub struct Gather {
     /// Pictures received by then, and runs of them.
     came: (u64, u64),
     waits: Waits,
+    /// See `come_singly`.
     singly: bool,
 }
 

@@ -1,7 +1,7 @@
 //! Drivers of the media core: sockets, threads, the clock. No rule about who gets what lives here.
 //!
-//! Reading order: [`worker`] (one thread, one core, one [`crate::media::Sfu`]), [`gather`] (when to send), [`patience`] (in a worker that is nearly full),
-//! [`split`], [`udp`], [`batch`], [`tcp`], [`http`], [`tls`], [`metrics`], [`lines`], [`drops`], [`clock`].
+//! Reading order: [`worker`] (one thread, one core, one [`crate::media::Sfu`]), [`gather`] (when to send),
+//! [`patience`] (how long pictures wait in a worker that is nearly full), [`split`], [`udp`], [`batch`], [`tcp`], [`http`], [`tls`], [`metrics`], [`lines`], [`drops`], [`clock`].
 
 pub mod batch;
 pub mod busy;
