@@ -1,6 +1,7 @@
 //! The operator's settings: one TOML file and the environment, parsed into types. No globals.
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
@@ -11,6 +12,10 @@ const HTTPS_PORT: u16 = 8443;
 const UDP_PORT: u16 = 7882;
 /// ICE-TCP.
 const TCP_PORT: u16 = 7881;
+/// Between this and all of its time a worker has what the peaks of those who are there take.
+pub const FULL_PERCENT: u8 = 88;
+/// What may be chosen instead; 100: nobody is refused.
+const FULL_PERCENTS: RangeInclusive<u8> = 50..=100;
 
 /// The settings file could not be used.
 #[derive(Debug, thiserror::Error)]
@@ -71,6 +76,8 @@ pub struct Config {
     pub lesson: LessonTimes,
     /// Sessions one worker takes.
     pub sessions_per_worker: usize,
+    /// From this share of its time on, percent, a worker refuses newcomers; 100: never for that.
+    pub full_percent: u8,
     /// Where `/metrics` is answered in plain HTTP, loopback only; nowhere without it.
     pub metrics: Option<SocketAddr>,
 }
@@ -200,7 +207,8 @@ impl Default for Config {
             plain_http: false,
             utc_offset: UtcOffset::default(),
             lesson: LessonTimes::default(),
-            sessions_per_worker: 2_000,
+            sessions_per_worker: 4_000,
+            full_percent: FULL_PERCENT,
             metrics: None,
         }
     }
@@ -231,6 +239,9 @@ impl Config {
         }
         if self.workers > 64 {
             return unfit("workers", "at most 64");
+        }
+        if !FULL_PERCENTS.contains(&self.full_percent) {
+            return unfit("full_percent", "from 50 to 100");
         }
         if self.announce.len() > MAX_ANNOUNCED {
             return unfit("announce", "at most 16 addresses");
@@ -314,6 +325,15 @@ mod tests {
         assert!(unfit(read(&format!("announce = [{}]", many.join(",")))));
         let malformed = read("announce = [\"203.0.113.5:7882\"]").expect_err("no transport").to_string();
         assert!(malformed.contains("tongke.toml") && malformed.contains("written like"), "{malformed}");
+    }
+
+    #[test]
+    fn a_worker_is_full_from_half_of_its_time_on_at_the_least() {
+        let checked = |full_percent| Config { full_percent, ..Config::default() }.checked();
+        assert!([50, 88, 100].map(checked).iter().all(Result::is_ok));
+        for wrong in [0, 49, 101, 255] {
+            assert!(matches!(checked(wrong), Err(ConfigError::Unfit { name: "full_percent", .. })), "{wrong}");
+        }
     }
 
     #[test]

@@ -37,8 +37,10 @@ use crate::net::{clock, http, metrics, tls, worker};
 
 pub use shelf::closed_shelf;
 
-/// Facts waiting for signaling. Media loses (and counts) facts at the bound; the recorder waits.
+/// Facts waiting for signaling; who has more of them waits.
 const EVENTS: usize = 8_192;
+/// Workers' turns with facts that wait to be passed on; media loses facts at the bound.
+const TURNS: usize = 1_024;
 /// How long a stopping server waits for its last rows.
 const LAST_ROWS: Duration = Duration::from_secs(5);
 /// Orders waiting to be handed out; signaling waits at the bound.
@@ -86,6 +88,7 @@ pub struct House {
     tls: Option<tls::Tls>,
     tcp_port: Option<std::net::TcpListener>,
     metrics: Option<std::net::TcpListener>,
+    lines: LineFigures,
     events: mpsc::Receiver<Event>,
 }
 
@@ -116,7 +119,10 @@ impl House {
         let recovered = tap::mend(&root)?;
         let (orders, order_queue) = mpsc::channel(ORDERS);
         let recorder = open_recorder(root.clone(), event_sender.clone(), names.clone(), orders.clone())?;
-        let (workers, tcp_port) = open_workers(config, local, &addresses, &event_sender, &recorder)?;
+        let (turn_sender, turns) = mpsc::channel(TURNS);
+        let (workers, tcp_port) = open_workers(config, local, &addresses, &turn_sender, &recorder)?;
+        let lines = LineFigures::default();
+        tokio::spawn(lines.clone().pass(turns, event_sender));
         let shelf = Arc::new(shelf::BookShelf::new(root.clone(), recorder.clone()));
         let signaling = Arc::new(Signaling::open(signaling, Arc::new(SystemClock::new()), orders, shelf).await?);
         for fact in recovered {
@@ -125,7 +131,7 @@ impl House {
         tokio::spawn(reread(root.clone(), signaling.clone()));
         let floor = orders::Floor::new(workers.clone(), recorder.clone(), root, names);
         let floor = tokio::spawn(floor.run(order_queue));
-        Ok(Self { signaling, base_url, spki, workers, floor, recorder, listener, tls, tcp_port, metrics, events })
+        Ok(Self { signaling, base_url, spki, workers, floor, recorder, listener, tls, tcp_port, metrics, lines, events })
     }
 
     /// Where the figures are told, if anywhere.
@@ -141,8 +147,7 @@ impl House {
         let listener = tokio::net::TcpListener::from_std(self.listener).map_err(io("listener"))?;
         let http = http::serve(Listener { listener, app, tls: self.tls, media: media.clone() });
         let signaling = self.signaling.clone();
-        let lines = LineFigures::default();
-        let events = if self.metrics.is_some() { lines.clone().watch(self.events) } else { self.events };
+        let events = self.events;
         let pump = async move { signaling.run(events).await };
         let ice = async move {
             match self.tcp_port.map(tokio::net::TcpListener::from_std) {
@@ -154,7 +159,7 @@ impl House {
         let figures = async move {
             match self.metrics.map(tokio::net::TcpListener::from_std) {
                 // It ends only when the process does.
-                Some(Ok(listener)) => drop(metrics::serve(listener, figures, lines).await),
+                Some(Ok(listener)) => drop(metrics::serve(listener, figures, self.lines).await),
                 _ => std::future::pending().await,
             }
         };
@@ -251,7 +256,7 @@ fn open_workers(
     config: &Config,
     local: SocketAddr,
     addresses: &[IpAddr],
-    events: &mpsc::Sender<Event>,
+    turns: &mpsc::Sender<Vec<Event>>,
     recorder: &RecorderHandle,
 ) -> Result<Opened, HouseError> {
     let provider: Arc<dyn RTCCryptoProvider> = Arc::new(RingProvider::new());
@@ -278,7 +283,7 @@ fn open_workers(
             seed: rand::rng().random(),
         };
         let sink = tap::sink(recorder.clone());
-        workers.push(worker::spawn(sfu, sockets, events.clone(), sink).map_err(io("media worker"))?);
+        workers.push(worker::spawn(sfu, config.full_percent, sockets, turns.clone(), sink).map_err(io("media worker"))?);
     }
     Ok((workers, tcp_port))
 }

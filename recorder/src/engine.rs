@@ -142,7 +142,7 @@ impl Engine {
         }
     }
 
-    /// Does what is due. Call it at least ten times a second.
+    /// Does what is due. Call it at least ten times a second, at rest once a second.
     pub(crate) fn tick(&mut self, now: Instant, lost_batches: u64) {
         self.dropped.batches += lost_batches;
         for recording in self.recordings.values_mut() {
@@ -161,6 +161,11 @@ impl Engine {
         if due(&mut self.asked_space, now, SPACE_EVERY) {
             self.mind_space();
         }
+    }
+
+    /// Nothing is recorded, and what was is on disk.
+    pub(crate) fn is_at_rest(&self) -> bool {
+        self.recordings.is_empty() && self.syncer.idle()
     }
 
     /// Finishes everything.

@@ -29,6 +29,8 @@ const SPARES: usize = 64;
 const SPARE_BYTES: usize = 1 << 20;
 /// How often the engine does what is due.
 const TICK: Duration = Duration::from_millis(50);
+/// The same while nothing is recorded.
+const TICK_AT_REST: Duration = Duration::from_secs(1);
 
 #[derive(Debug)]
 enum Message {
@@ -141,7 +143,7 @@ impl RecorderHandle {
 fn run(mut engine: Engine, orders: &Receiver<Message>, shared: &std::sync::Weak<Shared>) {
     let mut ticked = clock();
     loop {
-        let message = orders.recv_timeout(TICK);
+        let message = orders.recv_timeout(if engine.is_at_rest() { TICK_AT_REST } else { TICK });
         match message {
             Ok(Message::Order(order)) => {
                 // All recordings share this thread: a fault that one publisher's packets find must not end the

@@ -9,7 +9,7 @@ use tongke_signaling::{DemoFacts, Signaling};
 
 use super::district::{self, Told, Wish};
 use super::{Outcome, say, stopped};
-use crate::config::{Config, LessonTimes};
+use crate::config::{Config, FULL_PERCENT, LessonTimes};
 use crate::house::House;
 
 /// The port of the demo, where it is free.
@@ -43,6 +43,9 @@ pub(super) struct Arguments {
     /// Lessons that run at the same time.
     #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..=i64::from(MAX_LESSONS)))]
     lessons: u16,
+    /// From this share of its time on, percent, a media worker refuses newcomers; 100: never for that.
+    #[arg(long, default_value_t = FULL_PERCENT, value_parser = clap::value_parser!(u8))]
+    full_percent: u8,
     /// Port on loopback; without it 8080, or another where that is taken.
     #[arg(long)]
     port: Option<u16>,
@@ -72,6 +75,7 @@ pub(super) async fn run(arguments: Arguments) -> Outcome {
         tcp_port: 0,
         plain_http: true,
         lesson,
+        full_percent: arguments.full_percent,
         metrics: Some(SocketAddr::new(ip, 0)),
         ..Config::default()
     }

@@ -12,6 +12,9 @@ const DELAY_MS: f64 = 50.0;
 /// Viewers join one after the other so far apart at least: what is looked for is how much media is carried, not how many handshakes.
 const JOIN: Duration = Duration::from_millis(20);
 
+/// Tried first: any server carries some, and each trial takes its time.
+const FIRST: usize = 16;
+
 /// One trial.
 #[derive(Debug, serde::Serialize)]
 pub struct Trial {
@@ -27,13 +30,13 @@ fn is_carried(report: &Report) -> bool {
     report.loss() < LOSS && report.delay_p99_ms < DELAY_MS && report.joins.refused + report.joins.failed == 0
 }
 
-/// Doubles the lessons until they are not carried, then halves the difference down to a sixteenth. `told` hears of
+/// Doubles the lessons, from 16 on, until they are not carried, then halves the difference down to a sixteenth. `told` hears of
 /// each trial as it ends. Gives the best that was carried.
 pub async fn find_limit(plan: &Plan, mut told: impl FnMut(&Trial)) -> Result<Option<Trial>, LoadError> {
     let most = plan.lessons.len();
     let mut best: Option<Trial> = None;
     let mut bad = most + 1;
-    let mut next = 1;
+    let mut next = FIRST.min(most);
     while next < bad && next <= most {
         let lessons = plan.lessons.iter().take(next).cloned().collect();
         let ramp = plan.ramp.max(JOIN * (next * plan.receivers) as u32);

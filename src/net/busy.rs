@@ -13,12 +13,9 @@ use super::clock;
 
 /// Measured over this time: short, because a bell brings hundreds of joins within a second.
 const WINDOW: Duration = Duration::from_millis(200);
-/// From this share of its time on, in the mean of the last second or so, newcomers are refused; the rest is for peaks of
-/// those who are there.
-const FULL: f64 = 0.88;
-/// Below this share they are let in again.
-const FREE: f64 = 0.8;
-/// From this share on it is full once half of what can be saved by letting pictures wait ([`super::patience`]) is spent: by the other half
+/// So much below the share from which on newcomers are refused they are let in again.
+const FREE: f64 = 0.08;
+/// From this share on, or from that, it is full once half of what can be saved by letting pictures wait ([`super::patience`]) is spent: by the other half
 /// a worker that gets less of its core for a moment, or has many handshakes to do, still carries all; without it it loses packets.
 const FULL_WHEN_SPENT: f64 = 0.75;
 /// What is spent when it becomes full by that, and what it must be below when it is so no more.
@@ -83,8 +80,11 @@ impl Waited {
 }
 
 /// See the module.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Busy {
+    /// From this share of its time on, in the mean of the last second or so, newcomers are refused; the rest is for peaks of
+    /// those who are there. `None`: nobody is refused.
+    full_from: Option<f64>,
     since: Option<(Instant, Duration, Duration)>,
     /// Share of its time, lately.
     mean: f64,
@@ -95,6 +95,12 @@ pub struct Busy {
 }
 
 impl Busy {
+    /// A worker that refuses newcomers from so much of its time on, percent; from 100 on nobody.
+    pub fn new(full_percent: u8) -> Self {
+        let full_from = (full_percent < 100).then(|| f64::from(full_percent) / 100.0);
+        Self { full_from, since: None, mean: 0.0, full: false, behind: 0 }
+    }
+
     /// True when a window is over; then `note` should be called with the thread's CPU time and what it has waited.
     pub fn is_due(&self, now: Instant) -> bool {
         self.since.is_none_or(|(at, ..)| now.saturating_duration_since(at) >= WINDOW)
@@ -110,11 +116,12 @@ impl Busy {
         let needed = of_passed(passed.saturating_sub(waited.saturating_sub(waited_before)));
         self.mean += NEWEST * (needed.max(used) - self.mean);
         self.behind = if needed >= BEHIND.1 { self.behind.saturating_add(1) } else { 0 };
+        let Some(from) = self.full_from else { return false };
         self.full = match self.full {
-            true => self.mean >= FREE || spent >= SPENT.1,
-            false => self.mean >= if spent < SPENT.0 { FULL } else { FULL_WHEN_SPENT },
+            true => self.mean >= from - FREE || spent >= SPENT.1,
+            false => self.mean >= if spent < SPENT.0 { from } else { from.min(FULL_WHEN_SPENT) },
         };
-        self.full || used >= PEAK.0 && self.mean >= PEAK.1
+        self.full || used >= PEAK.0.max(from) && self.mean >= PEAK.1
     }
 
     /// True when the worker has not waited for a while: what comes waits for it, and soon finds no room.
@@ -133,21 +140,38 @@ mod tests {
     use super::*;
     use crate::net::patience::Patience;
 
+    /// A worker over some windows.
+    struct Worker {
+        busy: Busy,
+        now: Instant,
+        cpu: Duration,
+        waited: Duration,
+    }
+
+    impl Worker {
+        fn new(full_percent: u8) -> Self {
+            let (mut busy, now) = (Busy::new(full_percent), clock::now());
+            assert!(busy.is_due(now));
+            assert!(!busy.note(now, Duration::ZERO, Duration::ZERO, 0.0), "nothing is known yet");
+            assert!(!busy.is_due(now + WINDOW / 2));
+            Self { busy, now, cpu: Duration::ZERO, waited: Duration::ZERO }
+        }
+
+        /// True when it is full after so many windows.
+        fn after(&mut self, windows: u32, percent: u32, spent: f64) -> bool {
+            (0..windows).fold(false, |_, _| {
+                self.now += WINDOW;
+                self.cpu += WINDOW * percent / 100;
+                self.waited += WINDOW * (100 - percent) / 100;
+                assert!(self.busy.is_due(self.now));
+                self.busy.note(self.now, self.cpu, self.waited, spent)
+            })
+        }
+    }
+
     #[test]
     fn a_worker_is_full_at_a_peak_and_from_a_share_in_the_mean_until_below_another() {
-        let (mut busy, mut now, mut cpu, mut waited) = (Busy::default(), clock::now(), Duration::ZERO, Duration::ZERO);
-        assert!(busy.is_due(now));
-        assert!(!busy.note(now, cpu, waited, 0.0), "nothing is known yet");
-        assert!(!busy.is_due(now + WINDOW / 2));
-        let mut after = |windows: u32, percent: u32, spent: f64| {
-            (0..windows).fold(false, |_, _| {
-                now += WINDOW;
-                cpu += WINDOW * percent / 100;
-                waited += WINDOW * (100 - percent) / 100;
-                assert!(busy.is_due(now));
-                busy.note(now, cpu, waited, spent)
-            })
-        };
+        let mut worker = Worker::new(88);
         for (windows, percent, spent, full) in [
             (20, 80, 0.0, false),
             (1, 94, 0.0, false),
@@ -167,15 +191,43 @@ mod tests {
             (20, 86, 0.0, false),
             (1, 100, 0.0, true),
         ] {
-            assert_eq!(after(windows, percent, spent), full, "{windows} × {percent} %, spent: {spent}");
+            assert_eq!(worker.after(windows, percent, spent), full, "{windows} × {percent} %, spent: {spent}");
         }
+    }
+
+    #[test]
+    fn from_which_share_on_newcomers_are_refused_is_the_operators_choice() {
+        for (full_percent, before, percent, spent, full) in [
+            (70, 50, 69, 0.0, false),
+            (70, 50, 71, 0.0, true),
+            (70, 100, 63, 0.0, true),
+            (70, 100, 61, 0.0, false),
+            (60, 50, 59, 1.0, false),
+            (97, 50, 96, 0.0, false),
+            (97, 50, 98, 0.0, true),
+            (97, 100, 90, 0.0, true),
+            (97, 100, 88, 0.0, false),
+            (97, 50, 76, 0.5, true),
+            (100, 100, 100, 1.0, false),
+        ] {
+            let mut worker = Worker::new(full_percent);
+            worker.after(30, before, 0.0);
+            assert_eq!(worker.after(30, percent, spent), full, "{full_percent}: {before}, then {percent} %, spent: {spent}");
+        }
+    }
+
+    #[test]
+    fn a_worker_that_refuses_nobody_knows_that_it_is_behind() {
+        let mut worker = Worker::new(100);
+        assert!(!worker.after(20, 100, 1.0));
+        assert!(worker.busy.is_behind() && worker.busy.share() > 0.97);
     }
 
     #[test]
     fn what_lasts_is_noticed_within_two_seconds() {
         // The second is given half of a core, and needs more.
         for given in [1.0, 0.5] {
-            let (mut busy, begun) = (Busy::default(), clock::now());
+            let (mut busy, begun) = (Busy::new(88), clock::now());
             let shares = [0.3; 10].into_iter().chain([0.94; 20]);
             let (mut cpu, mut waited) = (Duration::ZERO, Duration::ZERO);
             busy.note(begun, cpu, waited, 0.0);

@@ -103,18 +103,16 @@ impl LineFigures {
         }
     }
 
-    /// Passes events on and counts them.
-    pub fn watch(self, mut events: mpsc::Receiver<Event>) -> mpsc::Receiver<Event> {
-        let (sender, counted) = mpsc::channel(events.max_capacity());
-        tokio::spawn(async move {
-            while let Some(event) = events.recv().await {
+    /// Passes on the events of workers' turns and counts them, until nobody is left to tell any or to hear them.
+    pub async fn pass(self, mut turns: mpsc::Receiver<Vec<Event>>, events: mpsc::Sender<Event>) {
+        while let Some(turn) = turns.recv().await {
+            for event in turn {
                 self.note(&event);
-                if sender.send(event).await.is_err() {
-                    break;
+                if events.send(event).await.is_err() {
+                    return;
                 }
             }
-        });
-        counted
+        }
     }
 }
 

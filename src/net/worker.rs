@@ -48,11 +48,13 @@ pub struct Worker {
     pub figures: Arc<WorkerFigures>,
 }
 
-/// Starts a worker. Events that find the channel full are lost and counted: media never waits.
+/// Starts a worker, which refuses newcomers from so much of its time on ([`Busy::new`]). Events that find the channel full are lost
+/// and counted: media never waits.
 pub fn spawn(
     config: SfuConfig,
+    full_percent: u8,
     sockets: Sockets,
-    events: mpsc::Sender<Event>,
+    events: mpsc::Sender<Vec<Event>>,
     record: RecordSink,
 ) -> io::Result<Worker> {
     let (commands, command_queue) = mpsc::channel(COMMANDS);
@@ -84,7 +86,7 @@ pub fn spawn(
                 gather: Gather::default(),
                 hoard: Hoard::default(),
                 patience: Patience::default(),
-                busy: Busy::default(),
+                busy: Busy::new(full_percent),
                 waited,
                 events,
                 record,
@@ -112,7 +114,8 @@ struct Driver {
     patience: Patience,
     busy: Busy,
     waited: Waited,
-    events: mpsc::Sender<Event>,
+    /// All of a turn at once: whoever waits for them is woken at the first, and would have the core for each.
+    events: mpsc::Sender<Vec<Event>>,
     record: RecordSink,
     figures: Arc<WorkerFigures>,
     turns: u64,
@@ -297,10 +300,10 @@ impl Driver {
             }
             self.out.clear_lanes();
         }
-        for event in self.out.events.drain(..) {
-            if self.events.try_send(event).is_err() {
-                self.figures.events_lost.fetch_add(1, Ordering::Relaxed);
-            }
+        if !self.out.events.is_empty()
+            && let Err(lost) = self.events.try_send(std::mem::take(&mut self.out.events))
+        {
+            self.figures.events_lost.fetch_add(lost.into_inner().len() as u64, Ordering::Relaxed);
         }
     }
 

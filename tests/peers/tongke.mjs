@@ -20,13 +20,13 @@ export function tongkeOf(program) {
   return { start: (plan) => start(path, plan), load: (server, args) => load(path, server, args) };
 }
 
-/** A demo with so many lessons, recorded or not; `where(from, to)` says to a load which of them it may use. */
-async function start(program, { rooms, recorded = false }) {
+/** A demo with so many lessons, recorded or not, that refuses newcomers as it ships or nobody; `part(from, to)` says to a load which of them it may use. */
+async function start(program, { rooms, recorded = false, refuses = true }) {
   const folder = mkdtempSync(join(tmpdir(), 'tongke-peers-'));
   // Before its bell a lesson is held but not recorded.
   const bell = recorded ? ['--minutes', '60'] : ['--starts-in', '3000', '--admits-before', '3600'];
   const [taskset, ...pinned] = ON_SERVER_CORE;
-  const demo = [program, 'demo', '--json', '--port', '0', '--lessons', String(rooms), ...bell];
+  const demo = [program, 'demo', '--json', '--port', '0', '--lessons', String(rooms), ...bell, ...(refuses ? [] : ['--full-percent', '100'])];
   const child = spawn(taskset, [...pinned, ...demo], { stdio: ['ignore', 'pipe', 'ignore'] });
   let said = '';
   child.stdout.on('data', (bytes) => { said += bytes; });

@@ -7,6 +7,7 @@ use arrayvec::ArrayVec;
 
 use super::Peer;
 use crate::media::dtls::Progress;
+use crate::media::estimate::Fate;
 use crate::media::outbox::{Moment, Outbox, Path};
 use crate::media::receive::ReceiveStream;
 use crate::media::red;
@@ -241,7 +242,14 @@ impl Peer {
     }
 
     /// Handles an SRTCP datagram.
-    pub fn handle_rtcp(&mut self, at: Moment, path: Path, wall_ntp: u64, datagram: &mut [u8]) -> Vec<RtcpIngress> {
+    pub fn handle_rtcp(
+        &mut self,
+        at: Moment,
+        path: Path,
+        wall_ntp: u64,
+        datagram: &mut [u8],
+        fates: &mut Vec<Fate>,
+    ) -> Vec<RtcpIngress> {
         let Some(opener) = self.opener.as_mut() else { return vec![] };
         let Some(budget) = self.budget.checked_sub(1) else { return vec![] };
         self.budget = budget;
@@ -252,7 +260,7 @@ impl Peer {
         self.reports_from = rtcp::sender(datagram);
         self.heard_on(at.now, path);
         let reports = rtcp::parse(datagram.get(..len).unwrap_or_default());
-        let resolved = reports.into_iter().filter_map(|r| self.resolve(r, at, wall_ntp)).collect();
+        let resolved = reports.into_iter().filter_map(|r| self.resolve(r, at, wall_ntp, fates)).collect();
         if !self.has_transport_cc() {
             let sent = self.counters.bytes_down_before + self.counters.bytes_down;
             self.estimate.judge_reports(at.now.saturating_duration_since(self.created), sent, self.wanted);
@@ -270,7 +278,13 @@ impl Peer {
         self.estimate.note_reception(now.saturating_duration_since(self.created), expected, fraction_lost);
     }
 
-    fn resolve(&mut self, report: Report, Moment { now, came }: Moment, wall_ntp: u64) -> Option<RtcpIngress> {
+    fn resolve(
+        &mut self,
+        report: Report,
+        Moment { now, came }: Moment,
+        wall_ntp: u64,
+        fates: &mut Vec<Fate>,
+    ) -> Option<RtcpIngress> {
         let slot_of = |slots: &[SendSlot], ssrc| slots.iter().position(|s| s.ssrc == ssrc);
         let since = now.saturating_duration_since(self.created);
         match report {
@@ -301,10 +315,8 @@ impl Peer {
                 None
             }
             Report::Transport(feedback) => {
-                let mut fates = std::mem::take(&mut self.fates);
-                let delivery = self.departures.acknowledge(&feedback, &mut fates);
-                self.estimate.feed(since, &fates);
-                self.fates = fates;
+                let delivery = self.departures.acknowledge(&feedback, fates);
+                self.estimate.feed(since, fates);
                 self.set_pace(now);
                 self.counters.delivered.0 += delivery.arrived;
                 self.counters.delivered.1 += delivery.lost;

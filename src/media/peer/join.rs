@@ -106,7 +106,6 @@ impl Peer {
             departures: Departures::default(),
             estimate: Estimate::new(None),
             pacer: Pacer::default(),
-            fates: Vec::new(),
             redundancy: Redundancy::default(),
             clock: SessionClock::default(),
             lane: LaneRef::default(),

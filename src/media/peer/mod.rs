@@ -31,7 +31,7 @@ pub use rebind::ssrc_of;
 use super::ahead::Mark;
 use super::departures::Departures;
 use super::dtls::Dtls;
-use super::estimate::{Estimate, Fate};
+use super::estimate::Estimate;
 use super::ice::Credentials;
 use super::outbox::{LaneRef, Path};
 use super::pacer::Pacer;
@@ -100,8 +100,6 @@ pub struct Peer {
     streams: HashMap<u32, ReceiveStream>,
     /// Lines on which it sends.
     pub up: Vec<UpLine>,
-    /// Kept from feedback to feedback, so that none allocates.
-    fates: Vec<Fate>,
     our_ssrc: u32,
     /// SSRC in whose name it reports; receivers of one browser all use the same.
     reports_from: Option<u32>,

@@ -15,6 +15,7 @@ use tongke_signaling::command::{Command, Event, LeaveCause, LessonId, SessionId}
 use super::allot::Sharing;
 use super::departures::Ticks;
 use super::dtls::{Identity, Progress};
+use super::estimate::Fate;
 use super::ice::Check;
 use super::outbox::{Moment, Outbox, Path};
 use super::peer::{Ingress, Peer, Peers, RtcpIngress, StunOutcome};
@@ -107,6 +108,8 @@ pub struct Sfu {
     expected: Option<PeerKey>,
     run: Run,
     scratch: Vec<u8>,
+    /// The same for what becomes of packets: one list, which stays in the caches.
+    fates: Vec<Fate>,
     /// What was dropped.
     pub drops: Drops,
     /// What happened.
@@ -138,6 +141,7 @@ impl Sfu {
             expected: None,
             run: Run::default(),
             scratch: Vec::new(),
+            fates: Vec::new(),
             drops: Drops::default(),
             happened: Happened::default(),
         }
@@ -383,7 +387,7 @@ impl Sfu {
         let Some(peer) = self.peers.get_mut(key) else { return };
         let room = peer.room;
         let ntp = self.config.wall.ntp_at(at.came);
-        let reports = peer.handle_rtcp(at, path, ntp, datagram);
+        let reports = peer.handle_rtcp(at, path, ntp, datagram, &mut self.fates);
         if peer.is_restless() {
             self.timers.watch(key);
         }
