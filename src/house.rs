@@ -131,7 +131,20 @@ impl House {
         tokio::spawn(reread(root.clone(), signaling.clone()));
         let floor = orders::Floor::new(workers.clone(), recorder.clone(), root, names);
         let floor = tokio::spawn(floor.run(order_queue));
-        Ok(Self { signaling, base_url, spki, workers, floor, recorder, listener, tls, tcp_port, metrics, lines, events })
+        Ok(Self {
+            signaling,
+            base_url,
+            spki,
+            workers,
+            floor,
+            recorder,
+            listener,
+            tls,
+            tcp_port,
+            metrics,
+            lines,
+            events,
+        })
     }
 
     /// Where the figures are told, if anywhere.
@@ -283,7 +296,8 @@ fn open_workers(
             seed: rand::rng().random(),
         };
         let sink = tap::sink(recorder.clone());
-        workers.push(worker::spawn(sfu, config.full_percent, sockets, turns.clone(), sink).map_err(io("media worker"))?);
+        workers
+            .push(worker::spawn(sfu, config.full_percent, sockets, turns.clone(), sink).map_err(io("media worker"))?);
     }
     Ok((workers, tcp_port))
 }

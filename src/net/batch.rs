@@ -6,7 +6,7 @@
 //! destination a call, so sending goes through `nix`.
 
 use std::io::IoSlice;
-use std::net::UdpSocket;
+use std::net::{SocketAddr, UdpSocket};
 use std::os::fd::AsRawFd;
 
 use arrayvec::ArrayVec;
@@ -30,16 +30,47 @@ struct Cursor {
     byte: usize,
 }
 
-/// Messages of one shape (all plain, or all with the same segment size) that wait for their system call.
+/// Messages that wait for their system call. Those of one call have one segment size: the kernel cuts by it what is longer and
+/// leaves whole what is not.
+#[derive(Default)]
 struct Batch<'a> {
     contents: ArrayVec<[IoSlice<'a>; 1], MESSAGES>,
     addresses: ArrayVec<Option<SockaddrStorage>, MESSAGES>,
     counts: ArrayVec<usize, MESSAGES>,
+    /// The longest single datagram.
+    longest: usize,
+    /// The size by which runs are cut; `None` without runs.
+    segment: Option<usize>,
 }
 
-impl Batch<'_> {
-    fn new() -> Self {
-        Self { contents: ArrayVec::new(), addresses: ArrayVec::new(), counts: ArrayVec::new() }
+impl<'a> Batch<'a> {
+    fn push(&mut self, contents: &'a [u8], to: SocketAddr, run: &Run) {
+        self.contents.push([IoSlice::new(contents)]);
+        self.addresses.push(Some(SockaddrStorage::from(to)));
+        self.counts.push(run.count);
+        if run.count > 1 {
+            self.segment = Some(run.size);
+        } else {
+            self.longest = self.longest.max(run.size);
+        }
+    }
+
+    /// Puts runs behind single datagrams, if one call can take both.
+    fn append(&mut self, runs: &mut Self) {
+        let fits = runs.segment.is_some_and(|segment| self.longest <= segment);
+        if fits && self.contents.len() + runs.contents.len() <= MESSAGES {
+            self.contents.extend(runs.contents.drain(..));
+            self.addresses.extend(runs.addresses.drain(..));
+            self.counts.extend(runs.counts.drain(..));
+            self.segment = runs.segment.take();
+        }
+    }
+
+    fn clear(&mut self) {
+        self.contents.clear();
+        self.addresses.clear();
+        self.counts.clear();
+        (self.longest, self.segment) = (0, None);
     }
 }
 
@@ -82,18 +113,20 @@ impl Sender {
     pub fn send(&mut self, lanes: &[Lane]) {
         self.cursors.clear();
         self.cursors.resize(lanes.len(), Cursor::default());
-        // Each round takes the next run of every lane, so that runs of one shape to many receivers share a call.
+        // Each round takes the next run of every lane, so that runs of one shape to many receivers share a call. Single datagrams
+        // wait for the next round's.
+        let mut singles = Batch::default();
         let mut rest = true;
         while rest {
-            rest = self.round(lanes);
+            rest = self.round(lanes, &mut singles);
         }
+        self.flush(&mut singles);
     }
 
-    /// One run of each lane; true if any lane has more.
-    fn round(&mut self, lanes: &[Lane]) -> bool {
+    /// One run of each lane; true if any lane has more. Of a lane the first that waits leaves first: singles leave before runs.
+    fn round<'l>(&mut self, lanes: &'l [Lane], singles: &mut Batch<'l>) -> bool {
         let mut more = false;
-        let (mut singles, mut runs) = (Batch::new(), Batch::new());
-        let mut segment = 0;
+        let mut runs = Batch::default();
         for index in 0..lanes.len() {
             let (Some(lane), Some(cursor)) = (lanes.get(index), self.cursors.get_mut(index)) else { continue };
             if lane.path.local != Local::Udp {
@@ -106,61 +139,57 @@ impl Sender {
             }
             *cursor = Cursor { datagram: cursor.datagram + run.count, byte: cursor.byte + run.bytes };
             more |= cursor.datagram < lane.lengths.len();
-            let is_run = run.count > 1;
             self.sent.datagrams += run.count as u64;
-            let batch = if is_run { &mut runs } else { &mut singles };
-            if batch.contents.is_full() || is_run && segment != run.size {
-                self.flush(batch, segment, is_run);
+            let is_run = run.count > 1;
+            if is_run && runs.segment.is_some_and(|segment| segment != run.size || runs.contents.is_full()) {
+                self.flush_both(singles, &mut runs);
+            } else if !is_run && singles.contents.is_full() {
+                self.flush(singles);
             }
-            if is_run {
-                segment = run.size;
-            }
-            let batch = if is_run { &mut runs } else { &mut singles };
-            batch.contents.push([IoSlice::new(contents)]);
-            batch.addresses.push(Some(SockaddrStorage::from(lane.path.remote)));
-            batch.counts.push(run.count);
+            let batch = if is_run { &mut runs } else { &mut *singles };
+            batch.push(contents, lane.path.remote, &run);
         }
-        self.flush(&mut runs, segment, true);
-        self.flush(&mut singles, 0, false);
+        if runs.segment.is_some() {
+            self.flush_both(singles, &mut runs);
+        }
         more
     }
 
+    fn flush_both<'l>(&mut self, singles: &mut Batch<'l>, runs: &mut Batch<'l>) {
+        singles.append(runs);
+        self.flush(singles);
+        self.flush(runs);
+    }
+
     /// Hands a batch to the kernel and empties it.
-    fn flush(&mut self, batch: &mut Batch<'_>, segment: usize, is_run: bool) {
+    fn flush(&mut self, batch: &mut Batch<'_>) {
         let mut from = 0;
         while from < batch.contents.len() {
             let rest = batch.contents.get(from..).unwrap_or_default();
             let addresses = batch.addresses.get(from..).unwrap_or_default();
             let counts = batch.counts.get(from..).unwrap_or_default();
-            let sent = if is_run {
-                self.call(rest, addresses, Some(segment as u16))
-            } else {
-                self.call(rest, addresses, None)
-            };
-            match sent {
-                Ok(sent) => from += sent.max(1),
-                Err(cause @ (Errno::EIO | Errno::EINVAL)) if is_run => {
+            match (self.call(rest, addresses, batch.segment.map(|size| size as u16)), batch.segment) {
+                (Ok(sent), _) => from += sent.max(1),
+                (Err(cause @ (Errno::EIO | Errno::EINVAL)), Some(segment)) => {
                     // The device below cannot cut runs (from now on every datagram goes by itself), or these segments are
                     // longer than its packets, which is their publisher's doing and nobody else's loss.
                     self.gso &= cause != Errno::EIO;
                     self.cut(rest, addresses, segment);
                     from = batch.contents.len();
                 }
-                Err(Errno::EAGAIN | Errno::ENOBUFS) => {
+                (Err(Errno::EAGAIN | Errno::ENOBUFS), _) => {
                     // UDP may lose; the receiver asks again. Waiting here would hold up every other receiver.
                     self.sent.drops += counts.iter().sum::<usize>() as u64;
                     from = batch.contents.len();
                 }
-                Err(_) => {
+                (Err(_), _) => {
                     // One destination cannot be reached; the others can.
                     self.sent.drops += counts.first().copied().unwrap_or(0) as u64;
                     from += 1;
                 }
             }
         }
-        batch.contents.clear();
-        batch.addresses.clear();
-        batch.counts.clear();
+        batch.clear();
     }
 
     fn call<'a>(
@@ -219,5 +248,72 @@ impl Run {
             }
         }
         run
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+    use crate::media::outbox::Path;
+
+    /// Sends datagrams of these lengths to each receiver; what came to each, and the system calls it took.
+    fn sent(lanes: &[&[u16]]) -> (Vec<Vec<u16>>, u64) {
+        let local = || UdpSocket::bind("127.0.0.1:0").expect("bound");
+        let receivers: Vec<UdpSocket> = lanes.iter().map(|_| local()).collect();
+        let lane = |(lengths, receiver): (&&[u16], &UdpSocket)| {
+            // Each datagram begins with its place in the lane.
+            let bytes = lengths.iter().zip(0u8..).flat_map(|(length, at)| vec![at; usize::from(*length)]);
+            let remote = receiver.local_addr().expect("address");
+            let path = Path { local: Local::Udp, remote };
+            Lane { path, bytes: bytes.collect(), lengths: lengths.to_vec() }
+        };
+        let lanes: Vec<Lane> = lanes.iter().zip(&receivers).map(lane).collect();
+        let mut sender = Sender::new(local(), true);
+        sender.send(&lanes);
+        let came = |(receiver, lane): (&UdpSocket, &Lane)| {
+            receiver.set_read_timeout(Some(Duration::from_secs(10))).expect("set");
+            let mut buffer = [0; 2_000];
+            let each = (0..lane.lengths.len()).map(|at| {
+                let length = receiver.recv(&mut buffer).expect("it comes");
+                assert!(buffer[..length].iter().all(|byte| usize::from(*byte) == at), "out of order");
+                length as u16
+            });
+            each.collect()
+        };
+        assert_eq!((sender.sent.drops, sender.sent.datagrams), (0, lanes.iter().map(|l| l.lengths.len() as u64).sum()));
+        (receivers.iter().zip(&lanes).map(came).collect(), sender.sent.calls)
+    }
+
+    #[test]
+    fn what_one_call_can_take_goes_in_one_and_each_receiver_gets_all_in_order() {
+        let cases: [(&[&[u16]], u64); 8] = [
+            (&[&[900], &[700], &[100]], 1),
+            (&[&[1_000, 1_000, 1_000, 300], &[1_000, 1_000], &[1_000; 8]], 1),
+            // Sound goes whole with runs of pictures, whichever comes first.
+            (&[&[1_000, 1_000, 100], &[100], &[100, 1_000, 1_000]], 2),
+            (&[&[100], &[1_000, 1_000], &[100]], 1),
+            // Sound before a picture, for all.
+            (&[&[100, 900], &[100, 900], &[100, 900]], 1),
+            (&[&[100, 900, 900], &[100, 900, 900]], 1),
+            // What is longer than the segments of a run cannot go with it.
+            (&[&[500, 500], &[900], &[700, 700], &[400]], 3),
+            (&[&[100, 900, 500, 500, 1_200, 50, 60]], 3),
+        ];
+        for (lanes, calls) in cases {
+            let (came, took) = sent(lanes);
+            assert_eq!(came, lanes.iter().map(|lengths| lengths.to_vec()).collect::<Vec<_>>());
+            assert_eq!(took, calls, "{lanes:?}");
+        }
+    }
+
+    #[test]
+    fn more_than_a_call_takes_goes_in_several() {
+        let lanes: Vec<&[u16]> =
+            (0..300).map(|at| if at % 2 == 0 { &[200, 900][..] } else { &[900, 900, 50][..] }).collect();
+        let (came, calls) = sent(&lanes);
+        assert!(came.iter().zip(&lanes).all(|(came, lengths)| came == lengths));
+        assert!(calls <= 6, "{calls}");
     }
 }

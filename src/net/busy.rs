@@ -212,7 +212,11 @@ mod tests {
         ] {
             let mut worker = Worker::new(full_percent);
             worker.after(30, before, 0.0);
-            assert_eq!(worker.after(30, percent, spent), full, "{full_percent}: {before}, then {percent} %, spent: {spent}");
+            assert_eq!(
+                worker.after(30, percent, spent),
+                full,
+                "{full_percent}: {before}, then {percent} %, spent: {spent}"
+            );
         }
     }
 
