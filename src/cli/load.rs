@@ -55,7 +55,7 @@ pub(super) struct Arguments {
     /// Finds the most lessons that are carried with less than 0.1 % lost and p99 below 50 ms.
     #[arg(long)]
     find_limit: bool,
-    /// Where a Tongke tells its figures (its setting `metrics`), to count system calls; a demo's is known.
+    /// Where a Tongke tells its figures (its setting `metrics`), to count system calls and the time of its own code; a demo's is known.
     #[arg(long)]
     metrics: Option<String>,
     /// Viewers look for what has come ten times a second instead of waiting for it: less work for this tool, and the server is

@@ -146,7 +146,7 @@ pub async fn run(plan: &Plan) -> Result<Report, LoadError> {
     tokio::time::sleep(SETTLE).await;
     viewers.iter().for_each(|(_, f)| f.borrow_mut().begin());
     let own = Some(std::process::id());
-    let calls_before = report::calls_of(plan.metrics.as_deref()).await;
+    let told_before = report::told_by(plan.metrics.as_deref()).await;
     let (before, own_before) = (report::cpu_of(plan.pid), report::cpu_of(own));
     let idle_before = shared.idle.get();
     let begun = clock::now();
@@ -156,7 +156,7 @@ pub async fn run(plan: &Plan) -> Result<Report, LoadError> {
     report.own_busy = plan.spin.then(|| 1.0 - (shared.idle.get() - idle_before).as_secs_f64() / report.seconds);
     report.note_received(viewers.iter().map(|(_, f)| f.borrow()));
     report.note_cpu(before, report::cpu_of(plan.pid), own_before, report::cpu_of(own));
-    report.note_calls(calls_before, report::calls_of(plan.metrics.as_deref()).await);
+    report.note_told(told_before, report::told_by(plan.metrics.as_deref()).await);
     report.server_memory_kib = plan.pid.and_then(report::memory_kib);
     viewers.iter().for_each(|(_, f)| f.borrow_mut().end());
     tokio::time::sleep(LAST_REPAIRS).await;

@@ -105,6 +105,8 @@ pub struct Report {
     pub server_cpu_us_per_packet: Option<f64>,
     /// System calls of the server's media workers for each packet the viewers got; only a Tongke tells them.
     pub server_calls_per_packet: Option<f64>,
+    /// Of its CPU at most so much was the own code of its media workers, for each packet the viewers got, µs; only a Tongke tells it.
+    pub server_own_us_per_packet: Option<f64>,
     /// Resident memory of the server, KiB.
     pub server_memory_kib: Option<u64>,
     /// CPU of this tool, s.
@@ -167,9 +169,11 @@ impl Report {
         }
     }
 
-    pub(super) fn note_calls(&mut self, before: Option<u64>, after: Option<u64>) {
+    pub(super) fn note_told(&mut self, before: Option<Told>, after: Option<Told>) {
         if let (Some(before), Some(after)) = (before, after) {
-            self.server_calls_per_packet = Some((after - before) as f64 / self.all_packets() as f64);
+            let packets = self.all_packets() as f64;
+            self.server_calls_per_packet = Some((after.calls - before.calls) / packets);
+            self.server_own_us_per_packet = Some((after.own_s - before.own_s) * 1e6 / packets);
         }
     }
 
@@ -255,6 +259,9 @@ impl fmt::Display for Report {
         if let Some(calls) = self.server_calls_per_packet {
             writeln!(f, "{calls:.3} system calls per forwarded packet")?;
         }
+        if let Some(own) = self.server_own_us_per_packet {
+            writeln!(f, "{own:.2} µs of its workers' own code per forwarded packet, at most")?;
+        }
         write!(f, "this tool {:.2} s CPU", self.own_cpu_s)?;
         self.own_busy.map_or(Ok(()), |busy| write!(f, ", busy for {:.0} % of the time", busy * 100.0))
     }
@@ -269,18 +276,66 @@ pub(super) fn cpu_of(pid: Option<u32>) -> Option<f64> {
     Some(ticks(11)? + ticks(12)?)
 }
 
-/// System calls of all media workers so far: sends, receives, and one wait for each turn of their loops.
-pub(super) async fn calls_of(metrics: Option<&str>) -> Option<u64> {
+/// What a Tongke tells of all its media workers so far.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Told {
+    /// System calls: sends, receives, and one wait for each turn of their loops.
+    calls: f64,
+    /// Time in their own code, s.
+    own_s: f64,
+}
+
+impl Told {
+    /// Of a page of figures (OpenMetrics).
+    fn read(text: &str) -> Self {
+        let sum = |is_counted: &dyn Fn(&str) -> bool| -> f64 {
+            let lines = text.lines().filter(|line| is_counted(line));
+            lines.filter_map(|line| line.rsplit_once(' ')?.1.parse::<f64>().ok()).sum()
+        };
+        let calls = ["tongke_send_calls_total{", "tongke_receive_calls_total{", "tongke_turns_total{"];
+        let time = "tongke_worker_time_seconds_total{";
+        Self {
+            calls: sum(&|line| calls.iter().any(|name| line.starts_with(name))),
+            own_s: sum(&|line| line.starts_with(time) && line.contains("doing=\"own\"")),
+        }
+    }
+}
+
+/// Asks for it.
+pub(super) async fn told_by(metrics: Option<&str>) -> Option<Told> {
     let url = metrics?.to_owned();
     let asked = tokio::task::spawn_blocking(move || ureq::get(&url).call().ok()?.body_mut().read_to_string().ok());
-    let text = asked.await.ok()??;
-    let counted = ["tongke_send_calls_total{", "tongke_receive_calls_total{", "tongke_turns_total{"];
-    let lines = text.lines().filter(|line| counted.iter().any(|name| line.starts_with(name)));
-    Some(lines.filter_map(|line| line.rsplit_once(' ')?.1.parse::<u64>().ok()).sum())
+    Some(Told::read(&asked.await.ok()??))
 }
 
 /// Resident memory of a process.
 pub(super) fn memory_kib(pid: u32) -> Option<u64> {
     let status = std::fs::read_to_string(format!("/proc/{pid}/status")).ok()?;
     status.lines().find_map(|l| l.strip_prefix("VmRSS:")?.split_whitespace().next()?.parse().ok())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_all_workers_tell_is_added_and_divided_among_the_packets() {
+        let before = Told::read("tongke_turns_total{worker=\"0\"} 5\n# EOF\n");
+        let after = Told::read(
+            "# TYPE tongke_send_calls counter\n\
+             tongke_send_calls_total{worker=\"0\"} 10\n\
+             tongke_send_calls_total{worker=\"1\"} 20\n\
+             tongke_receive_calls_total{worker=\"0\"} 30\n\
+             tongke_turns_total{worker=\"0\"} 45\n\
+             tongke_datagrams_sent_total{worker=\"0\"} 1000\n\
+             tongke_worker_time_seconds_total{worker=\"0\",doing=\"waiting\"} 7.0\n\
+             tongke_worker_time_seconds_total{worker=\"0\",doing=\"own\"} 0.25\n\
+             tongke_worker_time_seconds_total{worker=\"1\",doing=\"own\"} 0.5\n",
+        );
+        let mut report = Report { packets: 1_000, ..Report::default() };
+        report.note_told(None, Some(after));
+        assert_eq!((report.server_calls_per_packet, report.server_own_us_per_packet), (None, None));
+        report.note_told(Some(before), Some(after));
+        assert_eq!((report.server_calls_per_packet, report.server_own_us_per_packet), (Some(0.1), Some(750.0)));
+    }
 }

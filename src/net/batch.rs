@@ -8,12 +8,14 @@
 use std::io::IoSlice;
 use std::net::{SocketAddr, UdpSocket};
 use std::os::fd::AsRawFd;
+use std::time::Duration;
 
 use arrayvec::ArrayVec;
 use nix::cmsg_space;
 use nix::errno::Errno;
 use nix::sys::socket::{ControlMessage, MsgFlags, MultiHeaders, SockaddrStorage, sendmmsg};
 
+use super::clock;
 use crate::media::outbox::{Lane, Local};
 
 /// Messages in one system call.
@@ -94,6 +96,8 @@ pub struct Sent {
     pub datagrams: u64,
     /// Of them those the kernel would not take.
     pub drops: u64,
+    /// How long the calls took, with filling in their headers.
+    pub took: Duration,
 }
 
 impl Sender {
@@ -200,13 +204,16 @@ impl Sender {
     ) -> nix::Result<usize> {
         let (fd, flags) = (self.socket.as_raw_fd(), MsgFlags::MSG_DONTWAIT);
         self.sent.calls += 1;
+        let begun = clock::now();
         let results = match &segment {
             Some(size) => {
                 sendmmsg(fd, &mut self.runs, contents, addresses, [ControlMessage::UdpGsoSegments(size)], flags)
             }
             None => sendmmsg(fd, &mut self.plain, contents, addresses, [], flags),
         };
-        results.map(Iterator::count)
+        let sent = results.map(Iterator::count);
+        self.sent.took += clock::now().saturating_duration_since(begun);
+        sent
     }
 
     /// Sends runs as single datagrams.
@@ -253,8 +260,6 @@ impl Run {
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
-
     use super::*;
     use crate::media::outbox::Path;
 

@@ -18,7 +18,7 @@ use prometheus_client::encoding::{DescriptorEncoder, EncodeMetric};
 use prometheus_client::metrics::MetricType;
 use prometheus_client::metrics::counter::ConstCounter;
 use prometheus_client::metrics::gauge::ConstGauge;
-use prometheus_client::registry::Registry;
+use prometheus_client::registry::{Registry, Unit};
 use tokio::net::TcpListener;
 
 use super::drops;
@@ -70,7 +70,13 @@ pub struct WorkerFigures {
     pub busy: AtomicU64,
     /// How long pictures may wait so that more of them leave at once, milliseconds.
     pub pictures_wait_ms: AtomicU64,
+    /// What its time went into, in the order of [`DOINGS`], µs.
+    pub doings_us: [AtomicU64; DOINGS.len()],
 }
+
+/// What a worker does: it waits, is in the kernel to receive or to send, or in its own code, where what others took of its core
+/// meanwhile counts too.
+pub const DOINGS: [&str; 4] = ["waiting", "receiving", "sending", "own"];
 
 /// Reads the figures of all workers when asked.
 #[derive(Debug)]
@@ -101,7 +107,7 @@ const GAUGES: [(&str, &str, Read); 4] = [
     ("tongke_worker_full", "1 while newcomers are refused because the core is used up", |w| &w.full),
     (
         "tongke_worker_busy_percent",
-        "Share of its time that a worker needs, lately; from 88 on newcomers are refused, from 75 on if pictures come singly and wait for 10 ms",
+        "Share of its time that a worker needs, lately; from full_percent on newcomers are refused, from 75 on if pictures come singly and wait for 10 ms",
         |w| &w.busy,
     ),
     (
@@ -122,6 +128,17 @@ impl Collector for Workers {
             for (number, figures) in self.0.iter().enumerate() {
                 let value = ConstCounter::new(read(figures).load(Ordering::Relaxed));
                 value.encode(family.encode_family(&[("worker", number.to_string())])?)?;
+            }
+        }
+        let help = "What a worker's time went into: waiting, the kernel that receives and sends, its own code (with what other threads \
+                    and programs took of its core meanwhile)";
+        let mut family =
+            encoder.encode_descriptor("tongke_worker_time", help, Some(&Unit::Seconds), MetricType::Counter)?;
+        for (number, figures) in self.0.iter().enumerate() {
+            for (doing, time) in DOINGS.iter().zip(&figures.doings_us) {
+                let value = ConstCounter::new(time.load(Ordering::Relaxed) as f64 / 1e6);
+                let labels = [("worker", number.to_string()), ("doing", (*doing).to_owned())];
+                value.encode(family.encode_family(&labels)?)?;
             }
         }
         for (name, help, read) in GAUGES {
@@ -170,11 +187,18 @@ mod tests {
         let workers = vec![Arc::new(WorkerFigures::default()), Arc::new(WorkerFigures::default())];
         workers[1].send_calls.store(7, Ordering::Relaxed);
         workers[0].sessions.store(3, Ordering::Relaxed);
+        workers[0].doings_us[3].store(1_500_000, Ordering::Relaxed);
         let mut registry = Registry::default();
         registry.register_collector(Box::new(Workers(workers)));
         let mut text = String::new();
         encode(&mut text, &registry).expect("writes");
-        for line in ["tongke_send_calls_total{worker=\"1\"} 7", "tongke_sessions{worker=\"0\"} 3", "# EOF"] {
+        for line in [
+            "tongke_send_calls_total{worker=\"1\"} 7",
+            "tongke_sessions{worker=\"0\"} 3",
+            "tongke_worker_time_seconds_total{worker=\"0\",doing=\"own\"} 1.5",
+            "tongke_worker_time_seconds_total{worker=\"1\",doing=\"waiting\"} 0.0",
+            "# EOF",
+        ] {
             assert!(text.lines().any(|l| l == line), "{line} is missing in\n{text}");
         }
     }

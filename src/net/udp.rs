@@ -75,6 +75,8 @@ pub struct Got {
     pub pictures: u64,
     /// These, where each run of them from one client that came at once counts as one.
     pub runs: u64,
+    /// How long the calls took, with filling in their headers.
+    pub took: Duration,
 }
 
 /// Places of the sockets.
@@ -203,7 +205,10 @@ impl Udp {
         take: &mut dyn Take,
     ) -> bool {
         let Some(inlet) = self.inlets.get_mut(place) else { return false };
-        let Some(count) = receive(inlet, room) else { return false };
+        let begun = clock::now();
+        let received = receive(inlet, room);
+        self.got.took += clock::now().saturating_duration_since(begun);
+        let Some(count) = received else { return false };
         self.got.calls += 1;
         let mut stamps = Stamps::read(inlet.newest);
         let metas = room.metas.get(..count).unwrap_or_default();

@@ -88,6 +88,7 @@ pub fn spawn(
                 patience: Patience::default(),
                 busy: Busy::new(full_percent),
                 waited,
+                begun: clock::now(),
                 events,
                 record,
                 figures: shared,
@@ -114,6 +115,7 @@ struct Driver {
     patience: Patience,
     busy: Busy,
     waited: Waited,
+    begun: Instant,
     /// All of a turn at once: whoever waits for them is woken at the first, and would have the core for each.
     events: mpsc::Sender<Vec<Event>>,
     record: RecordSink,
@@ -247,7 +249,7 @@ impl Driver {
         self.gather.note(now, (self.udp.got.pictures, self.udp.got.runs), self.patience.wait().is_some());
         self.flush(now);
         self.turns += 1;
-        self.tell_figures();
+        self.tell_figures(now);
         // An order may end a recording.
         self.hand_over(now, was_ordered);
         self.tcp.sweep(now, |path| self.sfu.owns(path));
@@ -315,8 +317,13 @@ impl Driver {
         }
     }
 
-    fn tell_figures(&self) {
+    fn tell_figures(&self, now: Instant) {
         let (figures, sent) = (&self.figures, self.udp.sent());
+        let (waited, received) = (self.waited.total(), self.udp.got.took);
+        let own = now.saturating_duration_since(self.begun).saturating_sub(waited + received + sent.took);
+        for (place, time) in figures.doings_us.iter().zip([waited, received, sent.took, own]) {
+            place.store(u64::try_from(time.as_micros()).unwrap_or(u64::MAX), Ordering::Relaxed);
+        }
         let (drops, happened) = (self.sfu.drops, self.sfu.happened);
         for (place, value) in [
             (&figures.send_drops, sent.drops + self.tcp.drops),

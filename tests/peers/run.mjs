@@ -8,7 +8,8 @@
 // Needs root, iproute2, util-linux and the Debian package `janus`. Server and load have a core each (the load
 // spins on its own, and its viewers wait for no socket, so that no server is charged for waking them) and sit in a network namespace of their own, because Janus gathers no loopback candidate: it is reached at an address of
 // a veth pair, which the kernel delivers over loopback as it does Tongke's.
-// How much of the time a server's own code takes is said where `perf` is installed, by one more run of each.
+// How much of the time a server's own code takes is said where `perf` is installed, by one more run of each. A Tongke tells it
+// itself too: what is left of its media workers' time without their waits and system calls, so that others on their core count.
 import { execFileSync, spawnSync } from 'node:child_process';
 import { cpus } from 'node:os';
 import { parseArgs } from 'node:util';
@@ -69,8 +70,8 @@ const CARRIERS = {
 const load = (server, args) => measured.load(server, ['--spin', ...server.where, ...args]);
 
 async function cpu() {
-  console.log('| shape | server | µs a packet | own code | system calls | delay p50 / p99, ms | lost | against Janus |');
-  console.log('|---|---|---|---|---|---|---|---|');
+  console.log('| shape | server | µs a packet | own code by samples | told | system calls | delay p50 / p99, ms | lost | against Janus |');
+  console.log('|---|---|---|---|---|---|---|---|---|');
   for (const [lessons, receivers] of SHAPES) {
     for (const paced of [false, true]) {
       const args = ['--lessons', String(lessons), '--receivers', String(receivers), ...(paced ? ['--paced'] : [])];
@@ -95,6 +96,7 @@ async function cpu() {
         const each = of(name, 'server_cpu_us_per_packet');
         console.log(`| ${lessons} × ${receivers}${paced ? ' paced' : ''} | ${name} | ${each.toFixed(2)} | ` +
           `${shares[name] === null ? '' : (shares[name] * each).toFixed(2)} | ` +
+          `${of(name, 'server_own_us_per_packet')?.toFixed(2) ?? ''} | ` +
           `${of(name, 'server_calls_per_packet')?.toFixed(3) ?? ''} | ` +
           `${of(name, 'delay_p50_ms').toFixed(2)} / ${of(name, 'delay_p99_ms').toFixed(2)} | ` +
           `${seen[name].reduce((all, report) => all + report.lost, 0)} | ` +
