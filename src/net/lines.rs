@@ -123,6 +123,23 @@ mod tests {
     use tongke_signaling::command::SessionId;
     use uuid::Uuid;
 
+    #[tokio::test]
+    async fn what_turns_tell_is_counted_and_passed_on_in_order_until_the_end() {
+        let (figures, left) = (LineFigures::default(), |cause| Event::Left { session: SessionId(Uuid::nil()), cause });
+        let ((turn_sender, turns), (event_sender, mut events)) = (mpsc::channel(4), mpsc::channel(1));
+        let passing = tokio::spawn(figures.clone().pass(turns, event_sender));
+        for turn in [vec![left(LeaveCause::Silent), left(LeaveCause::Asked)], vec![], vec![left(LeaveCause::Silent)]] {
+            turn_sender.send(turn).await.expect("it is taken");
+        }
+        drop(turn_sender);
+        for cause in [LeaveCause::Silent, LeaveCause::Asked, LeaveCause::Silent] {
+            assert_eq!(events.recv().await, Some(left(cause)));
+        }
+        assert_eq!(events.recv().await, None);
+        passing.await.expect("it ends");
+        assert_eq!(figures.silent.get(), 2);
+    }
+
     #[test]
     fn seconds_of_receivers_are_counted_by_what_they_see() {
         let figures = LineFigures::default();
