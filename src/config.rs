@@ -12,7 +12,7 @@ const HTTPS_PORT: u16 = 8443;
 const UDP_PORT: u16 = 7882;
 /// ICE-TCP.
 const TCP_PORT: u16 = 7881;
-/// Between this and all of its time a worker has what the peaks of those who are there take.
+/// A worker that needs so much of its time refuses newcomers; the rest is for the peaks of those who are there.
 pub const FULL_PERCENT: u8 = 88;
 /// What may be chosen instead; 100: nobody is refused.
 const FULL_PERCENTS: RangeInclusive<u8> = 50..=100;

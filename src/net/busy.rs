@@ -15,7 +15,8 @@ use super::clock;
 const WINDOW: Duration = Duration::from_millis(200);
 /// So much below the share from which on newcomers are refused they are let in again.
 const FREE: f64 = 0.08;
-/// From this share on, or from that, it is full once half of what can be saved by letting pictures wait ([`super::patience`]) is spent: by the other half
+/// Or it is full from this share on (or from the other, where that is less) once half of what can be saved by letting pictures
+/// wait ([`super::patience`]) is spent: by the other half
 /// a worker that gets less of its core for a moment, or has many handshakes to do, still carries all; without it it loses packets.
 const FULL_WHEN_SPENT: f64 = 0.75;
 /// What is spent when it becomes full by that, and what it must be below when it is so no more.

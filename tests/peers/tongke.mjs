@@ -20,7 +20,10 @@ export function tongkeOf(program) {
   return { start: (plan) => start(path, plan), load: (server, args) => load(path, server, args) };
 }
 
-/** A demo with so many lessons, recorded or not, that refuses newcomers as it ships or nobody; `part(from, to)` says to a load which of them it may use. */
+/**
+ * A demo with so many lessons, recorded or not, that refuses newcomers as it ships, or nobody; `part(from, to)` says to a load
+ * which of the lessons it may use.
+ */
 async function start(program, { rooms, recorded = false, refuses = true }) {
   const folder = mkdtempSync(join(tmpdir(), 'tongke-peers-'));
   // Before its bell a lesson is held but not recorded.
