@@ -47,6 +47,55 @@ pub struct ReceiveStream {
     second: (u64, u64),
 }
 
+/// The streams of a publisher. A dozen at most, so a list of their SSRCs is searched sooner than a hash is made.
+#[derive(Debug, Default)]
+pub struct Streams {
+    ssrcs: Vec<u32>,
+    all: Vec<ReceiveStream>,
+}
+
+impl Streams {
+    /// Place of the stream with this SSRC, good until one is bound.
+    pub fn place(&self, ssrc: u32) -> Option<usize> {
+        self.ssrcs.iter().position(|known| *known == ssrc)
+    }
+
+    /// The stream at a place.
+    pub fn at(&mut self, place: usize) -> Option<&mut ReceiveStream> {
+        self.all.get_mut(place)
+    }
+
+    /// The stream with this SSRC.
+    pub fn get(&self, ssrc: u32) -> Option<&ReceiveStream> {
+        self.place(ssrc).and_then(|place| self.all.get(place))
+    }
+
+    /// True while there is none.
+    pub fn is_empty(&self) -> bool {
+        self.all.is_empty()
+    }
+
+    /// All of them, in the order in which they came.
+    pub fn iter(&self) -> impl Iterator<Item = &ReceiveStream> {
+        self.all.iter()
+    }
+
+    /// The same, to be changed.
+    pub fn iter_mut(&mut self) -> impl Iterator<Item = &mut ReceiveStream> {
+        self.all.iter_mut()
+    }
+
+    /// Takes a stream in; gives its place. A client that starts anew on a layer leaves its old SSRC behind.
+    pub fn bind(&mut self, new: ReceiveStream) -> usize {
+        let is_same = |s: &ReceiveStream| s.line == new.line && s.layer == new.layer && s.is_repair == new.is_repair;
+        self.all.retain(|stream| !is_same(stream) && stream.ssrc != new.ssrc);
+        self.all.push(new);
+        self.ssrcs.clear();
+        self.ssrcs.extend(self.all.iter().map(|stream| stream.ssrc));
+        self.all.len() - 1
+    }
+}
+
 impl ReceiveStream {
     /// A stream just bound.
     pub fn new(ssrc: u32, line: usize, layer: u8, is_repair: bool, clock_rate: u32) -> Self {

@@ -224,7 +224,7 @@ impl Peer {
         let ours = self.our_ssrc;
         let mut due = std::mem::take(&mut self.scratch);
         let mut asks: Vec<(u32, Vec<u16>)> = Vec::new();
-        for stream in self.streams.values_mut() {
+        for stream in self.streams.iter_mut() {
             let Some(line) = self.up.get(stream.line).filter(|line| line.nack && !stream.is_repair) else { continue };
             if behind && line.codec.codec != Codec::Opus {
                 stream.give_up();
@@ -244,7 +244,7 @@ impl Peer {
     /// Tells the publisher when its packets came; about ten times a second.
     pub fn send_feedback(&mut self, out: &mut Outbox) {
         let ours = self.our_ssrc;
-        let Some(theirs) = self.streams.values().find(|s| !s.is_repair).map(|s| s.ssrc) else { return };
+        let Some(theirs) = self.streams.iter().find(|s| !s.is_repair).map(|s| s.ssrc) else { return };
         let mut arrivals = std::mem::take(&mut self.arrivals);
         self.send_rtcp(out, |bytes| {
             arrivals.write(bytes, ours, theirs);
@@ -256,7 +256,7 @@ impl Peer {
     pub fn send_receiver_report(&mut self, now: Instant, out: &mut Outbox) {
         let ours = self.our_ssrc;
         let blocks: Vec<rtcp::Block> =
-            self.streams.values_mut().filter(|s| !s.is_repair).filter_map(|s| s.report(now)).collect();
+            self.streams.iter_mut().filter(|s| !s.is_repair).filter_map(|s| s.report(now)).collect();
         if !blocks.is_empty() {
             self.send_rtcp(out, |bytes| rtcp::write_receiver_report(bytes, ours, &blocks));
         }

@@ -78,7 +78,7 @@ impl Peer {
             ..Counters::default()
         };
         let (mut expected, mut received) = (0, 0);
-        for stream in self.streams.values_mut().filter(|s| !s.is_repair) {
+        for stream in self.streams.iter_mut().filter(|s| !s.is_repair) {
             let (e, r) = stream.take_second();
             expected += e;
             received += r;

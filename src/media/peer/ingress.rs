@@ -109,9 +109,9 @@ impl Peer {
         self.budget = self.budget.checked_sub(1)?;
         let opener = self.opener.as_mut()?;
         let header = Header::parse(datagram)?;
-        let guess = self
-            .streams
-            .get(&header.ssrc)
+        let known = self.streams.place(header.ssrc);
+        let guess = known
+            .and_then(|place| self.streams.at(place))
             .map_or_else(|| 1 << 16 | u64::from(header.sequence), |s| s.sequences.guess(header.sequence));
         let len = match opener.open_rtp(datagram, &header, guess) {
             Ok(len) => len,
@@ -123,10 +123,12 @@ impl Peer {
         let packet = datagram.get(..len)?;
         self.heard_on(at.now, path);
         self.counters.bytes_up += len as u64;
-        if !self.streams.contains_key(&header.ssrc) {
-            self.bind(&header, packet)?;
-        }
-        let line_index = self.streams.get(&header.ssrc)?.line;
+        let place = match known {
+            Some(place) => place,
+            None => self.bind(&header, packet)?,
+        };
+        let stream = self.streams.at(place)?;
+        let line_index = stream.line;
         let line = self.up.get(line_index)?;
         if let Some(id) = line.extensions.transport_cc
             && let Some([a, b]) = header.extension(packet, id)
@@ -148,7 +150,6 @@ impl Peer {
             blocks = Some((start, found.older));
         }
         let track = line.track;
-        let stream = self.streams.get_mut(&header.ssrc)?;
         stream.note(guess, header.timestamp, at.came);
         if stream.is_repair {
             let layer = stream.layer;
@@ -180,7 +181,7 @@ impl Peer {
     ) -> Option<Ingress> {
         let original = packet.get(payload.clone())?.first_chunk::<2>()?;
         let sequence = u16::from_be_bytes(*original);
-        let primary = self.streams.values_mut().find(|s| s.line == line && s.layer == layer && !s.is_repair)?;
+        let primary = self.streams.iter_mut().find(|s| s.line == line && s.layer == layer && !s.is_repair)?;
         let extended = primary.sequences.guess(sequence);
         primary.recovered(extended);
         Some(Ingress {
@@ -199,7 +200,7 @@ impl Peer {
 
     /// Binds a new SSRC by what its authenticated packet says (RFC 8843 §9.2, RFC 8852), else by the offer's SSRCs,
     /// else by the payload type where only one line has it.
-    fn bind(&mut self, header: &Header, packet: &[u8]) -> Option<()> {
+    fn bind(&mut self, header: &Header, packet: &[u8]) -> Option<usize> {
         let text = |id: Option<u8>| id.and_then(|id| header.extension(packet, id)).map(<[u8]>::to_vec);
         let mut found = None;
         for (index, line) in self.up.iter().enumerate() {
@@ -235,10 +236,7 @@ impl Peer {
         });
         let (index, layer, is_repair) = found?;
         let rate = self.up.get(index)?.codec.codec.clock_rate();
-        // A client that starts anew on a layer leaves its old SSRC behind.
-        self.streams.retain(|_, s| !(s.line == index && s.layer == layer && s.is_repair == is_repair));
-        self.streams.insert(header.ssrc, ReceiveStream::new(header.ssrc, index, layer, is_repair, rate));
-        Some(())
+        Some(self.streams.bind(ReceiveStream::new(header.ssrc, index, layer, is_repair, rate)))
     }
 
     /// Handles an SRTCP datagram.
@@ -290,7 +288,7 @@ impl Peer {
         match report {
             Report::Sender { ssrc, ntp, rtp } => {
                 let at = self.clock.note(ntp, came);
-                let stream = self.streams.get_mut(&ssrc)?;
+                let stream = self.streams.place(ssrc).and_then(|place| self.streams.at(place))?;
                 stream.note_report(ntp, came);
                 let (layer, repair, line) = (stream.layer, stream.is_repair, stream.line);
                 let track = self.up.get(line)?.track;

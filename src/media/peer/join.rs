@@ -14,6 +14,7 @@ use crate::media::estimate::Estimate;
 use crate::media::ice::Credentials;
 use crate::media::outbox::LaneRef;
 use crate::media::pacer::Pacer;
+use crate::media::receive::Streams;
 use crate::media::sdp::{
     AnswerPlan, Candidates, Codec, Line, LineUse, MediaKind, Offer, OfferedCodec, fit, group_of, write_answer,
 };
@@ -100,7 +101,7 @@ impl Peer {
             dtls: Dtls::new(server.identity.clone(), offer.fingerprint.clone()),
             opener: None,
             sealer: None,
-            streams: HashMap::new(),
+            streams: Streams::default(),
             declared,
             arrivals: Arrivals::default(),
             departures: Departures::default(),

@@ -35,7 +35,7 @@ use super::estimate::Estimate;
 use super::ice::Credentials;
 use super::outbox::{LaneRef, Path};
 use super::pacer::Pacer;
-use super::receive::ReceiveStream;
+use super::receive::Streams;
 use super::sdp::{Extensions, OfferedCodec};
 use super::slot::SendSlot;
 use super::srtp::{Opener, Sealer};
@@ -97,7 +97,7 @@ pub struct Peer {
     pub created: Instant,
     /// Where it may come from: validated paths and when each was last heard.
     pub paths: Vec<(Path, Instant)>,
-    streams: HashMap<u32, ReceiveStream>,
+    streams: Streams,
     /// Lines on which it sends.
     pub up: Vec<UpLine>,
     our_ssrc: u32,

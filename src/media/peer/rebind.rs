@@ -38,7 +38,7 @@ pub(super) struct Rebound {
 impl Peer {
     /// True if a datagram from an unknown address may be this client's: it may have moved, and knows the SSRC.
     pub fn may_have_moved(&self, now: Instant, ssrc: u32, is_report: bool) -> bool {
-        let knows = if is_report { self.reports_from == Some(ssrc) } else { self.streams.contains_key(&ssrc) };
+        let knows = if is_report { self.reports_from == Some(ssrc) } else { self.streams.get(ssrc).is_some() };
         knows && self.path.is_some_and(|p| p.local == Local::Udp) && self.silence(now) >= LOOK_SILENCE
     }
 
@@ -50,7 +50,7 @@ impl Peer {
             opener.is_authentic_rtcp(datagram)
         } else {
             let Some(header) = Header::parse(datagram) else { return false };
-            let Some(stream) = self.streams.get(&header.ssrc) else { return false };
+            let Some(stream) = self.streams.get(header.ssrc) else { return false };
             opener.is_authentic_rtp(datagram, &header, stream.sequences.guess(header.sequence))
         };
         if !is_authentic {

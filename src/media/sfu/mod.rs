@@ -7,6 +7,7 @@ mod timers;
 use std::collections::{HashMap, VecDeque};
 use std::time::{Duration, Instant};
 
+use foldhash::fast::RandomState;
 use rand::SeedableRng;
 use rand::rngs::StdRng;
 use slab::Slab;
@@ -90,7 +91,8 @@ pub struct Sfu {
     peers: Peers,
     lessons: HashMap<LessonId, usize>,
     sessions: HashMap<SessionId, PeerKey>,
-    by_path: HashMap<Path, PeerKey>,
+    /// Asked twice for each datagram. Only who was let in can put something there, so a quick hash will do.
+    by_path: HashMap<Path, PeerKey, RandomState>,
     by_ufrag: HashMap<String, PeerKey>,
     serials: u64,
     full: bool,
@@ -127,7 +129,7 @@ impl Sfu {
             peers: Peers::new(),
             lessons: HashMap::new(),
             sessions: HashMap::new(),
-            by_path: HashMap::new(),
+            by_path: HashMap::default(),
             by_ufrag: HashMap::new(),
             serials: 0,
             full: false,
