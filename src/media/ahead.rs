@@ -16,7 +16,12 @@ pub struct Mark([u8; 0]);
 impl Mark {
     /// Asks for these bytes from here on.
     pub fn bytes(&self, bytes: Range<usize>) {
-        each_line(bytes, |at| prefetch_index(self.0, at));
+        each_line(bytes, |at| prefetch_index(self.here(), at));
+    }
+
+    /// Where it stands. By reference: a copy of nothing stands on the stack.
+    fn here(&self) -> &[u8] {
+        &self.0
     }
 }
 
@@ -53,6 +58,19 @@ mod tests {
             let held: Vec<usize> = ((begins + bytes.start) / LINE..=(begins + bytes.end - 1) / LINE).collect();
             assert_eq!(asked, held, "{begins} {bytes:?}");
         }
+    }
+
+    #[test]
+    fn a_mark_asks_from_where_it_stands_in_its_value() {
+        #[repr(C)]
+        struct Value {
+            before: u64,
+            mark: Mark,
+            after: u64,
+        }
+        let value = Box::new(Value { before: 1, mark: Mark::default(), after: 2 });
+        assert_eq!(value.mark.here().as_ptr().addr(), (&raw const value.after).addr());
+        assert_eq!((&raw const value.after).addr() - (&raw const value.before).addr(), 8);
     }
 
     #[test]

@@ -6,7 +6,7 @@
 
 use std::time::Instant;
 
-use super::run::{Arrived, LONGEST};
+use super::run::{self, Arrived};
 
 /// So many packets leave at once whatever their time; more is no cheaper.
 const MOST: usize = 128;
@@ -41,7 +41,7 @@ impl Held {
 
     /// What waits of each layer, if it was arranged.
     pub fn runs(&self) -> impl Iterator<Item = &[Arrived]> {
-        self.packets.chunk_by(|one, next| one.from == next.from).flat_map(|layer| layer.chunks(LONGEST))
+        run::runs(&self.packets)
     }
 
     /// They were forwarded, or must not be.
@@ -60,7 +60,7 @@ mod tests {
     #[test]
     fn what_waits_of_a_layer_leaves_in_one_run_in_its_order() {
         let now = crate::net::clock::now();
-        let packet = |track, sequence| Arrived { from: (track, 0, 1), sequence, captured: now };
+        let packet = |track, sequence| Arrived { room: 0, from: (track, 0, 1), sequence, captured: now };
         let mut held = Held::default();
         assert_eq!((held.since(), held.runs().count()), (None, 0));
         for sequence in [3, 1, 2] {
@@ -78,7 +78,7 @@ mod tests {
     fn no_more_waits_than_there_is_room_for_and_no_run_is_too_long() {
         let now = crate::net::clock::now();
         let mut held = Held::default();
-        let packets = [Arrived { from: (0, 0, 1), sequence: 7, captured: now }; 30];
+        let packets = [Arrived { room: 0, from: (0, 0, 1), sequence: 7, captured: now }; 30];
         let put = (0..10).filter(|_| held.put(&packets, now)).count();
         assert_eq!(put, MOST / packets.len());
         assert_eq!(held.runs().map(<[Arrived]>::len).collect::<Vec<_>>(), [32, 32, 32, 24]);

@@ -7,6 +7,7 @@ use std::time::Instant;
 
 use tongke_signaling::command::{Event, LessonId, RecordingId, SessionRole, Slot, Source, SourceKind, VideoCodec};
 
+use super::ahead::line_of;
 use super::departures::Ticks;
 use super::held::Held;
 use super::keyframe;
@@ -28,6 +29,8 @@ const NEAR: usize = 2;
 pub struct Room {
     /// The lesson.
     pub lesson: LessonId,
+    /// Its place in the core's table.
+    place: usize,
     /// Codecs allowed, best first; one once frozen.
     pub allowed: Vec<VideoCodec>,
     /// The codec is frozen.
@@ -46,10 +49,11 @@ pub struct Room {
 }
 
 impl Room {
-    /// An empty room.
-    pub fn new(lesson: LessonId, allowed: Vec<VideoCodec>, now: Instant) -> Self {
+    /// An empty room at this place of the core's table.
+    pub fn new(lesson: LessonId, place: usize, allowed: Vec<VideoCodec>, now: Instant) -> Self {
         Self {
             lesson,
+            place,
             allowed,
             frozen: false,
             recording: None,
@@ -316,10 +320,14 @@ impl Room {
         if codec == Codec::Opus {
             layer.ring.note_behind(packet.sequence);
         }
+        if let Some(first) = track.viewers.first() {
+            line_of(first);
+        }
         if let Some(recording) = self.recording {
             self.record(recording, packet, payload, key, generation, now, out);
         }
-        Some(Arrived { from: (index, packet.layer, generation), sequence: packet.sequence, captured })
+        let from = (index, packet.layer, generation);
+        Some(Arrived { room: self.place, from, sequence: packet.sequence, captured })
     }
 
     /// Lets a run of kept pictures wait for what comes next; false for sound, and where too many wait.
@@ -336,9 +344,17 @@ impl Room {
     /// Forwards what waits; true as of [`Room::forward`].
     pub fn release(&mut self, now: Instant, peers: &mut Peers, out: &mut Outbox) -> bool {
         self.held.arrange();
+        self.expect(self.held.runs().next().and_then(|run| run.first()), peers);
         let report_due = self.held.runs().fold(false, |due, run| due | self.forward(run, now, peers, out));
         self.held.clear();
         report_due
+    }
+
+    /// Asks for the first receivers of what is forwarded next.
+    pub fn expect(&self, next: Option<&Arrived>, peers: &Peers) {
+        if let Some(track) = next.and_then(|packet| self.tracks.get(packet.from.0)) {
+            (0..FAR).for_each(|at| track.expect_viewer(at, peers));
+        }
     }
 
     /// Forwards a run of kept packets to all who are shown them; true when a slot's report has come to be due.
@@ -349,7 +365,6 @@ impl Room {
         let Some(layer) = track.layer(from.1, from.2) else { return false };
         let codec = track.codec;
         let sent = Ticks::since(self.epoch, now);
-        (0..FAR).for_each(|at| track.expect_viewer(at, peers));
         let mut packets = Each::<Forward<'_>>::new();
         for &Arrived { sequence, captured, .. } in run {
             let Some(kept) = layer.ring.find(sequence) else { continue };

@@ -56,6 +56,11 @@ pub trait Take {
     fn expect(&mut self, from: SocketAddr) {
         let _ = from;
     }
+
+    /// That was all of a batch.
+    fn end(&mut self, now: Instant) {
+        let _ = now;
+    }
 }
 
 impl<F: FnMut(Moment, SocketAddr, usize, &mut [u8])> Take for F {
@@ -230,6 +235,7 @@ impl Udp {
             self.got.datagrams += run.len().div_ceil(stride) as u64;
             take.take(at, meta.addr, stride, run);
         }
+        take.end(stamps.now());
         count == BATCH
     }
 

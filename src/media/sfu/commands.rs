@@ -20,7 +20,9 @@ pub(super) fn handle(sfu: &mut Sfu, now: Instant, command: Command, out: &mut Ou
             Some(room) if !room.frozen => room.allowed = codecs,
             Some(_) => {}
             None => {
-                let key = sfu.rooms.insert(Room::new(lesson, codecs, now));
+                let place = sfu.rooms.vacant_entry();
+                let key = place.key();
+                place.insert(Room::new(lesson, key, codecs, now));
                 sfu.lessons.insert(lesson, key);
             }
         },

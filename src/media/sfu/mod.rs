@@ -21,7 +21,7 @@ use super::ice::Check;
 use super::outbox::{Moment, Outbox, Path};
 use super::peer::{Ingress, Peer, Peers, RtcpIngress, StunOutcome};
 use super::room::Room;
-use super::run::Run;
+use super::run::Runs;
 use super::sdp::Candidates;
 use super::slot::SendSlot;
 use super::timeline::Wall;
@@ -108,7 +108,8 @@ pub struct Sfu {
     ended: strangers::Ended,
     /// Who sent the next datagram.
     expected: Option<PeerKey>,
-    run: Run,
+    /// What was kept and waits to be forwarded.
+    arrived: Runs,
     scratch: Vec<u8>,
     /// The same for what becomes of packets: one list, which stays in the caches.
     fates: Vec<Fate>,
@@ -141,7 +142,7 @@ impl Sfu {
             strangers_left: strangers::A_TURN,
             ended: strangers::Ended::default(),
             expected: None,
-            run: Run::default(),
+            arrived: Runs::default(),
             scratch: Vec::new(),
             fates: Vec::new(),
             drops: Drops::default(),
@@ -162,23 +163,17 @@ impl Sfu {
 
     /// Takes a datagram, which may have come before now; it is opened in place.
     pub fn handle_datagram(&mut self, at: impl Into<Moment>, path: Path, datagram: &mut [u8], out: &mut Outbox) {
-        self.handle_datagrams(at, path, datagram.len(), datagram, out);
+        let at = at.into();
+        self.take(at, path, datagram, out);
+        self.forward(at.now, out);
     }
 
-    /// The same of several that came at once, end to end, all of them `stride` bytes long but the last, which may be shorter.
-    pub fn handle_datagrams(
-        &mut self,
-        at: impl Into<Moment>,
-        path: Path,
-        stride: usize,
-        datagrams: &mut [u8],
-        out: &mut Outbox,
-    ) {
-        let at = at.into();
+    /// The same of several that came at once, end to end, all of them `stride` bytes long but the last, which may be shorter. What
+    /// is to be forwarded waits for [`Sfu::forward`], so that many may be taken before.
+    pub fn take_datagrams(&mut self, at: Moment, path: Path, stride: usize, datagrams: &mut [u8], out: &mut Outbox) {
         for datagram in datagrams.chunks_mut(stride.max(1)) {
             self.take(at, path, datagram, out);
         }
-        self.forward(at.now, out);
     }
 
     fn take(&mut self, at: Moment, path: Path, datagram: &mut [u8], out: &mut Outbox) {
@@ -197,20 +192,30 @@ impl Sfu {
         }
     }
 
-    /// Forwards what was kept and waited for more of its kind, or lets it wait for other kinds.
-    fn forward(&mut self, now: Instant, out: &mut Outbox) {
-        let at = self.run.room;
-        let run = self.run.packets();
-        let Some(room) = self.rooms.get_mut(at).filter(|_| !run.is_empty()) else { return self.run.clear() };
-        let is_first = room.held_since().is_none();
-        if self.patience.is_some() && room.hold(run, now) {
-            if is_first {
-                self.holding.push_back((now, at));
-            }
-        } else if room.release(now, &mut self.peers, out) | room.forward(run, now, &mut self.peers, out) {
-            self.timers.note_report_due();
+    /// Forwards what was taken and kept, or lets it wait for other kinds.
+    pub fn forward(&mut self, now: Instant, out: &mut Outbox) {
+        if self.arrived.is_empty() {
+            return;
         }
-        self.run.clear();
+        let mut runs = self.arrived.iter().peekable();
+        while let Some(run) = runs.next() {
+            let Some(at) = run.first().map(|packet| packet.room) else { continue };
+            let next = runs.peek().and_then(|next| next.first());
+            if let Some(room) = next.and_then(|packet| self.rooms.get(packet.room)) {
+                room.expect(next, &self.peers);
+            }
+            let Some(room) = self.rooms.get_mut(at) else { continue };
+            let is_first = room.held_since().is_none();
+            if self.patience.is_some() && room.hold(run, now) {
+                if is_first {
+                    self.holding.push_back((now, at));
+                }
+            } else if room.release(now, &mut self.peers, out) | room.forward(run, now, &mut self.peers, out) {
+                self.timers.note_report_due();
+            }
+        }
+        drop(runs);
+        self.arrived.clear();
     }
 
     /// How long pictures may wait from now on for their room's next sound, or for more of them, so that more leaves at once;
@@ -375,11 +380,12 @@ impl Sfu {
     }
 
     fn keep(&mut self, at: usize, owner: PeerKey, packet: &Ingress, datagram: &[u8], now: Instant, out: &mut Outbox) {
-        let Some(room) = self.rooms.get_mut(at) else { return };
-        let Some(arrived) = room.keep(owner, packet, datagram, now, &mut self.peers, out) else { return };
-        if let Err(other) = self.run.push(at, arrived) {
+        if self.arrived.is_full() {
             self.forward(now, out);
-            let _ = self.run.push(at, other);
+        }
+        let Some(room) = self.rooms.get_mut(at) else { return };
+        if let Some(arrived) = room.keep(owner, packet, datagram, now, &mut self.peers, out) {
+            self.arrived.push(arrived);
         }
     }
 

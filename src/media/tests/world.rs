@@ -343,8 +343,9 @@ impl World {
         }
         for (came, remote, stride, mut run) in runs {
             let (at, path) = (Moment { now: self.now, came }, Path { local: Local::Udp, remote });
-            self.sfu.handle_datagrams(at, path, stride, &mut run, &mut self.out);
+            self.sfu.take_datagrams(at, path, stride, &mut run, &mut self.out);
         }
+        self.sfu.forward(self.now, &mut self.out);
     }
 
     /// A client's address changes to another port (NAT rebinding); its name stays the new port.
