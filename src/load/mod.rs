@@ -352,7 +352,7 @@ impl Connection {
         let Self { client, udp, line, shared, .. } = self;
         let mut buffers = shared.buffers.borrow_mut();
         // How long this tool takes to read them is no delay of the server's.
-        let mut hand = |at: Moment, _, stride, datagrams: &mut [u8]| {
+        let mut hand = |at: &Moment, _, stride, datagrams: &mut [u8]| {
             for datagram in datagrams.chunks_mut(stride) {
                 match line {
                     Some(line) => line.put(at.came, datagram),

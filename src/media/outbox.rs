@@ -162,13 +162,13 @@ impl Outbox {
     }
 
     /// The lane to `path`; `at` remembers it for the rest of the turn.
-    pub fn lane(&mut self, path: Path, at: &mut LaneRef) -> &mut Lane {
-        let known = at.turn == self.turn && self.lanes.get(at.index).is_some_and(|l| l.path == path);
+    pub fn lane(&mut self, path: &Path, at: &mut LaneRef) -> &mut Lane {
+        let known = at.turn == self.turn && self.lanes.get(at.index).is_some_and(|l| l.path == *path);
         if !known {
             *at = LaneRef { turn: self.turn, index: self.used };
             match self.lanes.get_mut(self.used) {
-                Some(lane) => lane.path = path,
-                None => self.lanes.push(Lane { path, bytes: Vec::new(), lengths: Vec::new() }),
+                Some(lane) => lane.path = *path,
+                None => self.lanes.push(Lane { path: *path, bytes: Vec::new(), lengths: Vec::new() }),
             }
             self.used += 1;
         }
@@ -200,7 +200,7 @@ impl Outbox {
     /// Sends one datagram that is ready.
     pub fn send(&mut self, path: Path, at: &mut LaneRef, datagram: &[u8]) {
         self.hurry();
-        let lane = self.lane(path, at);
+        let lane = self.lane(&path, at);
         let start = lane.bytes.len();
         lane.bytes.extend_from_slice(datagram);
         lane.finish(start);

@@ -15,7 +15,7 @@ use super::outbox::{Outbox, RecordedPacket, RecordedReport};
 use super::peer::{Forward, Ingress, Peers};
 use super::ring::Kept;
 use super::rtp::write_header;
-use super::run::{Arrived, Each};
+use super::run::{Arrived, Each, Runs};
 use super::sdp::Codec;
 use super::slot::{SendSlot, Sent};
 use super::track::{Layer, PeerKey, Track};
@@ -280,7 +280,10 @@ impl Room {
         }
     }
 
-    /// Walk one of architecture.md from step 4 on: keeps a packet and hands it to the recorder. Gives it to be forwarded.
+    /// Walk one of architecture.md from step 4 on: keeps a packet, hands it to the recorder and puts it to those that are to be
+    /// forwarded. There it is written at once: what is given back would be read only after the payload, which was written
+    /// before, has reached the cache.
+    #[expect(clippy::too_many_arguments, reason = "what a packet touches, all of different types")]
     pub fn keep(
         &mut self,
         owner: PeerKey,
@@ -288,8 +291,9 @@ impl Room {
         datagram: &[u8],
         now: Instant,
         peers: &mut Peers,
+        arrived: &mut Runs,
         out: &mut Outbox,
-    ) -> Option<Arrived> {
+    ) -> Option<()> {
         let index = packet.track;
         let track = self.tracks.get_mut(index).filter(|t| t.owner == Some(owner))?;
         let payload = datagram.get(packet.payload.clone())?;
@@ -327,7 +331,8 @@ impl Room {
             self.record(recording, packet, payload, key, generation, now, out);
         }
         let from = (index, packet.layer, generation);
-        Some(Arrived { room: self.place, from, sequence: packet.sequence, captured })
+        arrived.push(Arrived { room: self.place, from, sequence: packet.sequence, captured });
+        Some(())
     }
 
     /// Lets a run of kept pictures wait for what comes next; false for sound, and where too many wait.

@@ -226,13 +226,7 @@ impl SendSlot {
 
     /// Numbers for a packet of (track, layer, generation), or `None` when it does not flow here. A packet that begins a
     /// key frame of the awaited layer makes the change. `captured`: the packet's RTP time on the server's clock.
-    pub fn route(
-        &mut self,
-        from: (usize, u8, u32),
-        kept: &Kept,
-        codec: Codec,
-        captured: Instant,
-    ) -> Option<(Outgoing, Shown)> {
+    pub fn route(&mut self, from: (usize, u8, u32), kept: &Kept, codec: Codec, captured: Instant) -> Option<Outgoing> {
         let flows = |s: &Shown| (s.track, s.layer, s.generation) == from;
         if !self.shown.as_ref().is_some_and(flows) {
             if !kept.key || !self.awaits(from) {
@@ -240,10 +234,10 @@ impl SendSlot {
             }
             self.change(from, kept, codec, captured)?;
         }
-        if self.shown.and_then(|s| s.red).is_some_and(|(_, depth)| depth != self.depth) {
+        if self.shown.as_ref().and_then(|s| s.red).is_some_and(|(_, depth)| depth != self.depth) {
             self.deepen(kept.sequence);
         }
-        let shown = self.shown?;
+        let shown = self.shown.as_ref()?;
         let ahead = kept.sequence.checked_sub(shown.from)?;
         let sequence = shown.to + ahead;
         let timestamp = shown.shifted(kept.timestamp);
@@ -253,7 +247,7 @@ impl SendSlot {
         }
         self.sent = (self.sent.0.wrapping_add(1), self.sent.1.wrapping_add(kept.payload.len() as u32));
         self.repair_budget = (self.repair_budget + kept.payload.len() as i64).min(REPAIR_ALLOWANCE * 4);
-        Some((Outgoing { sequence, timestamp }, shown))
+        Some(Outgoing { sequence, timestamp })
     }
 
     /// True if a key frame of this layer is what the slot waits for. While nothing of a source is shown yet, any layer that
@@ -397,7 +391,7 @@ mod tests {
         let t0 = crate::net::clock::now();
         let mut s = slot();
         let route = |s: &mut SendSlot, from, kept: Kept, after_ms| {
-            s.route(from, &kept, Codec::H264, t0 + Duration::from_millis(after_ms)).map(|(out, _)| out)
+            s.route(from, &kept, Codec::H264, t0 + Duration::from_millis(after_ms))
         };
         let (a, b) = ((0, 0, 1), (1, 0, 2));
         s.target = Some(a);
@@ -423,8 +417,9 @@ mod tests {
     fn before_anything_is_shown_any_layer_will_do_then_only_the_one_that_is_wanted() {
         let t0 = crate::net::clock::now();
         let mut s = slot();
-        let key =
-            |s: &mut SendSlot, from, n| s.route(from, &kept(n, 0, true), Codec::H264, t0).map(|(_, shown)| shown.layer);
+        let key = |s: &mut SendSlot, from, n| {
+            s.route(from, &kept(n, 0, true), Codec::H264, t0).and(s.shown).map(|shown| shown.layer)
+        };
         s.target = Some((0, 2, 1));
         s.place.pick = Pick::Layer(1);
         assert_eq!(key(&mut s, (1, 0, 1), 70_000), None, "another source");
@@ -453,7 +448,7 @@ mod tests {
             for (track, skip, key) in steps {
                 sequences[track] += 1 + skip;
                 s.target = Some((track, 0, 1));
-                if let Some((out, _)) = s.route((track, 0, 1), &kept(sequences[track], 0, key), Codec::H264, t0) {
+                if let Some(out) = s.route((track, 0, 1), &kept(sequences[track], 0, key), Codec::H264, t0) {
                     proptest::prop_assert!(seen.insert(out.sequence));
                     let sent = s.find(out.sequence as u16).expect("the newest is remembered");
                     proptest::prop_assert_eq!((sent.shown.track, sent.sequence), (track, sequences[track]));

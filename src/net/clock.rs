@@ -34,9 +34,9 @@ pub struct Stamps {
 }
 
 impl Stamps {
-    /// For datagrams read now; `newest` is when the newest of those before came.
-    pub fn read(newest: Instant) -> Self {
-        Self { now: now(), wall: since_unix(), newest }
+    /// For datagrams that were read just `now`; `newest` is when the newest of those before came.
+    pub fn read(now: Instant, newest: Instant) -> Self {
+        Self { now, wall: since_unix(), newest }
     }
 
     /// When they were read.

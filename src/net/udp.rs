@@ -50,7 +50,7 @@ const AHEAD: usize = 2;
 pub trait Take {
     /// Datagrams of one sender that came at once: when they are handled and came, where from, the length of each but the last,
     /// which may be shorter, and their bytes.
-    fn take(&mut self, at: Moment, from: SocketAddr, stride: usize, datagrams: &mut [u8]);
+    fn take(&mut self, at: &Moment, from: SocketAddr, stride: usize, datagrams: &mut [u8]);
 
     /// What is taken next but one is from there; said of all, in their order.
     fn expect(&mut self, from: SocketAddr) {
@@ -63,8 +63,8 @@ pub trait Take {
     }
 }
 
-impl<F: FnMut(Moment, SocketAddr, usize, &mut [u8])> Take for F {
-    fn take(&mut self, at: Moment, from: SocketAddr, stride: usize, datagrams: &mut [u8]) {
+impl<F: FnMut(&Moment, SocketAddr, usize, &mut [u8])> Take for F {
+    fn take(&mut self, at: &Moment, from: SocketAddr, stride: usize, datagrams: &mut [u8]) {
         self(at, from, stride, datagrams);
     }
 }
@@ -212,10 +212,11 @@ impl Udp {
         let Some(inlet) = self.inlets.get_mut(place) else { return false };
         let begun = clock::now();
         let received = receive(inlet, room);
-        self.got.took += clock::now().saturating_duration_since(begun);
+        let ended = clock::now();
+        self.got.took += ended.saturating_duration_since(begun);
         let Some(count) = received else { return false };
         self.got.calls += 1;
-        let mut stamps = Stamps::read(inlet.newest);
+        let mut stamps = Stamps::read(ended, inlet.newest);
         let metas = room.metas.get(..count).unwrap_or_default();
         metas.iter().take(AHEAD).for_each(|meta| take.expect(meta.addr));
         for (at, (buffer, meta)) in room.buffers.iter_mut().zip(metas).enumerate() {
@@ -233,7 +234,7 @@ impl Udp {
                 self.picture = Some((meta.addr, at.came));
             }
             self.got.datagrams += run.len().div_ceil(stride) as u64;
-            take.take(at, meta.addr, stride, run);
+            take.take(&at, meta.addr, stride, run);
         }
         take.end(stamps.now());
         count == BATCH
@@ -332,7 +333,7 @@ mod tests {
             let ready = udp.wait(now, now + Duration::from_secs(10), Waits::Pictures).expect("waits");
             assert_eq!(ready, [true, true, false], "sound wakes");
             let mut came = Vec::new();
-            udp.receive_waited(now, ready, &mut room, &mut |at: Moment, _, _, datagram: &mut [u8]| {
+            udp.receive_waited(now, ready, &mut room, &mut |at: &Moment, _, _, datagram: &mut [u8]| {
                 came.push((datagram.len(), at.came))
             });
             assert_eq!(came.iter().map(|(length, _)| *length).collect::<Vec<_>>(), [100, 1_000]);
@@ -354,7 +355,7 @@ mod tests {
         let sent = BATCH * BATCHES_A_TURN + 44;
         (0..sent).for_each(|_| assert!(client.send_to(&report, address).is_ok()));
         let mut came = 0;
-        let mut take = |_: Moment, _: SocketAddr, _: usize, _: &mut [u8]| came += 1;
+        let mut take = |_: &Moment, _: SocketAddr, _: usize, _: &mut [u8]| came += 1;
         assert!(udp.receive_reports(&mut room, &mut take), "there are more");
         assert!(!udp.receive_reports(&mut room, &mut take), "that was all");
         assert_eq!(came, sent);

@@ -353,12 +353,12 @@ struct Hand<'c> {
 }
 
 impl Take for Hand<'_> {
-    fn take(&mut self, at: Moment, remote: SocketAddr, stride: usize, datagrams: &mut [u8]) {
-        self.sfu.take_datagrams(at, Path { local: Local::Udp, remote }, stride, datagrams, self.out);
+    fn take(&mut self, at: &Moment, remote: SocketAddr, stride: usize, datagrams: &mut [u8]) {
+        self.sfu.take_datagrams(at, &Path { local: Local::Udp, remote }, stride, datagrams, self.out);
     }
 
     fn expect(&mut self, remote: SocketAddr) {
-        self.sfu.expect(Path { local: Local::Udp, remote });
+        self.sfu.expect(&Path { local: Local::Udp, remote });
     }
 
     fn end(&mut self, now: Instant) {

@@ -36,8 +36,8 @@ pub struct Forward<'p> {
 pub(super) struct First<'p> {
     /// Its numbers.
     pub(super) numbers: Outgoing,
-    /// What flows.
-    pub(super) shown: Shown,
+    /// What flowed when it was numbered; `None`: what flows now.
+    pub(super) shown: Option<&'p Shown>,
     /// The packet.
     pub(super) kept: &'p Kept,
     /// Of sound, those right before it, oldest first.
@@ -63,35 +63,41 @@ impl Peer {
             return false;
         }
         let Some(place) = self.slots.get_mut(slot) else { return false };
-        let before = place.shown.map(|s| (s.track, s.generation));
+        // What flows is looked at where it stands: a copy would be read back only after all that was written before, the packet
+        // to the receiver before included, has reached the cache.
+        let flows = |place: &SendSlot| place.shown.as_ref().map(|s| (s.track, s.generation));
+        let before = flows(place);
         let kept = packet.kept;
-        let Some((numbers, shown)) = place.route(packet.from, kept, packet.codec, packet.captured) else {
-            return false;
-        };
-        if self.pacer.holds() && packet.codec != Codec::Opus && shown.rtx.is_some() {
+        let Some(numbers) = place.route(packet.from, kept, packet.codec, packet.captured) else { return false };
+        let after = flows(place);
+        if self.pacer.holds()
+            && packet.codec != Codec::Opus
+            && let Some(shown) = place.shown.filter(|shown| shown.rtx.is_some())
+        {
             self.wait(slot, (numbers, shown), packet);
         } else {
-            self.send_first(slot, &First { numbers, shown, kept, older: packet.older }, packet.sent, out);
+            self.send_first(slot, &First { numbers, shown: None, kept, older: packet.older }, packet.sent, out);
         }
-        self.reports_due |= before != Some((shown.track, shown.generation));
-        before.map(|(track, _)| track) != Some(shown.track)
+        self.reports_due |= before != after;
+        before.map(|(track, _)| track) != after.map(|(track, _)| track)
     }
 
     /// Seals a packet that is sent for the first time.
     pub(super) fn send_first(&mut self, slot: usize, first: &First<'_>, now: Ticks, out: &mut Outbox) {
-        let (Some(path), Some(sealer)) = (self.path, self.sealer.as_mut()) else { return };
+        let (Some(path), Some(sealer)) = (self.path.as_ref(), self.sealer.as_mut()) else { return };
         let Some(slot) = self.slots.get_mut(slot) else { return };
         let First { numbers, shown, kept, older } = first;
+        let Some(flows) = shown.or(slot.shown.as_ref()) else { return };
+        let (payload_type, is_redundant) = (flows.type_of(kept), flows.depth_of(kept) > 0);
         slot.note_sealed(numbers.sequence);
         let lane = out.lane(path, &mut self.lane);
         let start = lane.bytes.len();
         let sequence = numbers.sequence as u16;
-        let payload_type = shown.type_of(kept);
         write_header(&mut lane.bytes, kept.marker, payload_type, sequence, numbers.timestamp, slot.ssrc);
         let header =
             number(&mut self.departures, slot, Some(sequence), kept.payload.len(), now, &mut lane.bytes, start);
-        if shown.depth_of(kept) > 0 {
-            write_redundant(&mut lane.bytes, shown, kept, older);
+        if is_redundant && let Some(flows) = shown.or(slot.shown.as_ref()) {
+            write_redundant(&mut lane.bytes, flows, kept, older);
         } else {
             lane.bytes.extend_from_slice(&kept.payload);
         }
@@ -134,7 +140,7 @@ impl Peer {
 
     /// Seals a packet that was sent before once more; its bytes on the wire.
     pub(super) fn send_again(&mut self, slot: usize, again: &Again<'_>, now: Ticks, out: &mut Outbox) -> usize {
-        let (Some(path), Some(sealer)) = (self.path, self.sealer.as_mut()) else { return 0 };
+        let (Some(path), Some(sealer)) = (self.path.as_ref(), self.sealer.as_mut()) else { return 0 };
         let Some(slot) = self.slots.get_mut(slot) else { return 0 };
         let Again { sent, sequence, kept, older } = again;
         let timestamp = sent.shown.shifted(kept.timestamp);
@@ -180,7 +186,7 @@ impl Peer {
     /// RFC 4588: without an original number it repairs nothing); its bytes on the wire.
     pub(super) fn send_padding(&mut self, slot: usize, now: Ticks, out: &mut Outbox) -> usize {
         const PADDING: u8 = 255;
-        let (Some(path), Some(sealer)) = (self.path, self.sealer.as_mut()) else { return 0 };
+        let (Some(path), Some(sealer)) = (self.path.as_ref(), self.sealer.as_mut()) else { return 0 };
         let Some(slot) = self.slots.get_mut(slot).filter(|s| s.transport_cc.is_some()) else { return 0 };
         let Some(rtx) = slot.codecs.iter().find_map(|c| c.rtx) else { return 0 };
         let index = slot.rtx_next;
@@ -200,7 +206,7 @@ impl Peer {
     }
 
     fn send_rtcp(&mut self, out: &mut Outbox, write: impl FnOnce(&mut Vec<u8>)) {
-        let (Some(path), Some(sealer)) = (self.path, self.sealer.as_mut()) else { return };
+        let (Some(path), Some(sealer)) = (self.path.as_ref(), self.sealer.as_mut()) else { return };
         out.hurry();
         let lane = out.lane(path, &mut self.lane);
         let start = lane.bytes.len();

@@ -5,7 +5,7 @@ use std::mem::offset_of;
 
 use super::Peer;
 use crate::media::ahead::line_of;
-use crate::media::srtp::MEDIA_KEYS;
+use crate::media::srtp::{MEDIA_KEYS, Opener};
 
 impl Peer {
     /// A packet will be forwarded.
@@ -38,6 +38,7 @@ impl Peer {
             line_of(slot);
         }
         self.up.iter().for_each(|line| line_of(&line.extensions));
+        self.opener.iter().for_each(Opener::expect);
         if self.streams.is_empty() {
             self.departures.expect_feedback();
             self.estimate.expect();

@@ -105,7 +105,7 @@ impl Peer {
     }
 
     /// Handles an SRTP datagram; `None` when it is nothing to forward.
-    pub fn handle_rtp(&mut self, at: Moment, path: Path, datagram: &mut [u8]) -> Option<Ingress> {
+    pub fn handle_rtp(&mut self, at: &Moment, path: &Path, datagram: &mut [u8]) -> Option<Ingress> {
         self.budget = self.budget.checked_sub(1)?;
         let opener = self.opener.as_mut()?;
         let header = Header::parse(datagram)?;
@@ -242,8 +242,8 @@ impl Peer {
     /// Handles an SRTCP datagram.
     pub fn handle_rtcp(
         &mut self,
-        at: Moment,
-        path: Path,
+        at: &Moment,
+        path: &Path,
         wall_ntp: u64,
         datagram: &mut [u8],
         fates: &mut Vec<Fate>,
@@ -279,7 +279,7 @@ impl Peer {
     fn resolve(
         &mut self,
         report: Report,
-        Moment { now, came }: Moment,
+        &Moment { now, came }: &Moment,
         wall_ntp: u64,
         fates: &mut Vec<Fate>,
     ) -> Option<RtcpIngress> {

@@ -138,7 +138,7 @@ impl Peer {
         out: &mut Outbox,
     ) {
         let Some(kept) = find(&waiting.origin()) else { return };
-        let first = First { numbers: waiting.outgoing, shown: waiting.shown, kept, older: [None, None] };
+        let first = First { numbers: waiting.outgoing, shown: Some(&waiting.shown), kept, older: [None, None] };
         self.send_first(waiting.slot, &first, at, out);
     }
 }

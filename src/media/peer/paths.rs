@@ -109,15 +109,15 @@ impl Peer {
     }
 
     /// An authenticated packet came on `path`.
-    pub(super) fn heard_on(&mut self, now: Instant, path: Path) {
+    pub(super) fn heard_on(&mut self, now: Instant, path: &Path) {
         self.last_heard = now;
-        if let Some(known) = self.paths.iter_mut().find(|(p, _)| *p == path) {
+        if let Some(known) = self.paths.iter_mut().find(|(p, _)| p == path) {
             known.1 = now;
         }
-        if self.path == Some(path) {
+        if self.path.as_ref() == Some(path) {
             self.rebound = None;
-        } else if self.heard_elsewhere == Some(path) {
-            self.move_to(path);
+        } else if self.heard_elsewhere.as_ref() == Some(path) {
+            self.move_to(*path);
         }
     }
 

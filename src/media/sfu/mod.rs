@@ -151,8 +151,8 @@ impl Sfu {
     }
 
     /// The next datagram but one comes on this path.
-    pub fn expect(&mut self, path: Path) {
-        let next = self.by_path.get(&path).copied();
+    pub fn expect(&mut self, path: &Path) {
+        let next = self.by_path.get(path).copied();
         if let Some(peer) = next.and_then(|key| self.peers.get(key)) {
             peer.expect_datagram();
         }
@@ -164,19 +164,19 @@ impl Sfu {
     /// Takes a datagram, which may have come before now; it is opened in place.
     pub fn handle_datagram(&mut self, at: impl Into<Moment>, path: Path, datagram: &mut [u8], out: &mut Outbox) {
         let at = at.into();
-        self.take(at, path, datagram, out);
+        self.take(&at, &path, datagram, out);
         self.forward(at.now, out);
     }
 
     /// The same of several that came at once, end to end, all of them `stride` bytes long but the last, which may be shorter. What
     /// is to be forwarded waits for [`Sfu::forward`], so that many may be taken before.
-    pub fn take_datagrams(&mut self, at: Moment, path: Path, stride: usize, datagrams: &mut [u8], out: &mut Outbox) {
+    pub fn take_datagrams(&mut self, at: &Moment, path: &Path, stride: usize, datagrams: &mut [u8], out: &mut Outbox) {
         for datagram in datagrams.chunks_mut(stride.max(1)) {
             self.take(at, path, datagram, out);
         }
     }
 
-    fn take(&mut self, at: Moment, path: Path, datagram: &mut [u8], out: &mut Outbox) {
+    fn take(&mut self, at: &Moment, path: &Path, datagram: &mut [u8], out: &mut Outbox) {
         let now = at.now;
         // RFC 7983 §7, RFC 5761 §4.
         if let [128..=191, ..=191 | 224.., ..] = datagram {
@@ -184,9 +184,9 @@ impl Sfu {
         }
         self.forward(now, out);
         match datagram {
-            [1, 1, ..] => strangers::handle_answer(self, now, path, datagram),
-            [0..=3, ..] => self.handle_stun(now, path, datagram, out),
-            [20..=63, ..] => self.handle_dtls(now, path, datagram, out),
+            [1, 1, ..] => strangers::handle_answer(self, now, *path, datagram),
+            [0..=3, ..] => self.handle_stun(now, *path, datagram, out),
+            [20..=63, ..] => self.handle_dtls(now, *path, datagram, out),
             [128..=191, 192..=223, ..] => self.handle_rtcp(at, path, datagram, out),
             _ => self.drops.garbage += 1,
         }
@@ -362,9 +362,9 @@ impl Sfu {
         }
     }
 
-    fn handle_rtp(&mut self, at: Moment, path: Path, datagram: &mut [u8], out: &mut Outbox) {
+    fn handle_rtp(&mut self, at: &Moment, path: &Path, datagram: &mut [u8], out: &mut Outbox) {
         let now = at.now;
-        let Some(key) = self.owner(&path) else { return strangers::handle_media(self, now, path, datagram, false) };
+        let Some(key) = self.owner(path) else { return strangers::handle_media(self, now, *path, datagram, false) };
         let Some(peer) = self.peers.get_mut(key) else { return };
         let room = peer.room;
         let was_restless = peer.is_restless();
@@ -384,14 +384,12 @@ impl Sfu {
             self.forward(now, out);
         }
         let Some(room) = self.rooms.get_mut(at) else { return };
-        if let Some(arrived) = room.keep(owner, packet, datagram, now, &mut self.peers, out) {
-            self.arrived.push(arrived);
-        }
+        room.keep(owner, packet, datagram, now, &mut self.peers, &mut self.arrived, out);
     }
 
-    fn handle_rtcp(&mut self, at: Moment, path: Path, datagram: &mut [u8], out: &mut Outbox) {
+    fn handle_rtcp(&mut self, at: &Moment, path: &Path, datagram: &mut [u8], out: &mut Outbox) {
         let now = at.now;
-        let Some(key) = self.owner(&path) else { return strangers::handle_media(self, now, path, datagram, true) };
+        let Some(key) = self.owner(path) else { return strangers::handle_media(self, now, *path, datagram, true) };
         let Some(peer) = self.peers.get_mut(key) else { return };
         let room = peer.room;
         let ntp = self.config.wall.ntp_at(at.came);

@@ -5,6 +5,7 @@ use rtc_crypto::{BlockCipherAlgorithm, RTCCryptoProvider};
 
 use super::replay::Replay;
 use super::{MAX_SSRCS, Refused};
+use crate::media::ahead::line_of;
 use crate::media::rtp::Header;
 
 /// Length of the authentication tag, bytes (RFC 7714 §12).
@@ -124,6 +125,12 @@ impl Windows {
 }
 
 impl Opener {
+    pub(super) fn expect(&self) {
+        for windows in [&self.rtp, &self.rtcp] {
+            windows.0.first().into_iter().for_each(line_of);
+        }
+    }
+
     pub(super) fn new(key: &[u8], salt: &[u8], provider: &dyn RTCCryptoProvider) -> Option<Self> {
         Some(Self { keys: Keys::new(key, salt, provider)?, rtp: Windows::default(), rtcp: Windows::default() })
     }

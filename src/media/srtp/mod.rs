@@ -112,6 +112,14 @@ pub fn contexts(
 }
 
 impl Opener {
+    /// Asks for what is found only by it.
+    pub fn expect(&self) {
+        match self {
+            Self::Gcm(c) => c.expect(),
+            Self::Sha1(_) => {}
+        }
+    }
+
     /// Opens an RTP packet in place. `index` is the extended sequence number (see `rtp::Unwrapper`). Returns the
     /// length of the plain packet.
     pub fn open_rtp(&mut self, packet: &mut [u8], header: &Header, index: u64) -> Result<usize, Refused> {

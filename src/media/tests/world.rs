@@ -343,7 +343,7 @@ impl World {
         }
         for (came, remote, stride, mut run) in runs {
             let (at, path) = (Moment { now: self.now, came }, Path { local: Local::Udp, remote });
-            self.sfu.take_datagrams(at, path, stride, &mut run, &mut self.out);
+            self.sfu.take_datagrams(&at, &path, stride, &mut run, &mut self.out);
         }
         self.sfu.forward(self.now, &mut self.out);
     }
