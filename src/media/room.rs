@@ -349,15 +349,17 @@ impl Room {
     /// Forwards what waits; true as of [`Room::forward`].
     pub fn release(&mut self, now: Instant, peers: &mut Peers, out: &mut Outbox) -> bool {
         self.held.arrange();
-        self.expect(self.held.runs().next().and_then(|run| run.first()), peers);
+        if let Some(first) = self.held.runs().next().and_then(|run| run.first()) {
+            self.expect(first, peers);
+        }
         let report_due = self.held.runs().fold(false, |due, run| due | self.forward(run, now, peers, out));
         self.held.clear();
         report_due
     }
 
     /// Asks for the first receivers of what is forwarded next.
-    pub fn expect(&self, next: Option<&Arrived>, peers: &Peers) {
-        if let Some(track) = next.and_then(|packet| self.tracks.get(packet.from.0)) {
+    pub fn expect(&self, next: &Arrived, peers: &Peers) {
+        if let Some(track) = self.tracks.get(next.from.0) {
             (0..FAR).for_each(|at| track.expect_viewer(at, peers));
         }
     }

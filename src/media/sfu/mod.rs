@@ -21,7 +21,7 @@ use super::ice::Check;
 use super::outbox::{Moment, Outbox, Path};
 use super::peer::{Ingress, Peer, Peers, RtcpIngress, StunOutcome};
 use super::room::Room;
-use super::run::Runs;
+use super::run::{Arrived, Runs};
 use super::sdp::Candidates;
 use super::slot::SendSlot;
 use super::timeline::Wall;
@@ -198,12 +198,10 @@ impl Sfu {
             return;
         }
         let mut runs = self.arrived.iter().peekable();
+        expect(runs.peek(), &self.rooms, &self.peers);
         while let Some(run) = runs.next() {
+            expect(runs.peek(), &self.rooms, &self.peers);
             let Some(at) = run.first().map(|packet| packet.room) else { continue };
-            let next = runs.peek().and_then(|next| next.first());
-            if let Some(room) = next.and_then(|packet| self.rooms.get(packet.room)) {
-                room.expect(next, &self.peers);
-            }
             let Some(room) = self.rooms.get_mut(at) else { continue };
             let is_first = room.held_since().is_none();
             if self.patience.is_some() && room.hold(run, now) {
@@ -442,5 +440,14 @@ impl Sfu {
         }
         self.peers.remove(key);
         out.events.push(Event::Left { session, cause });
+    }
+}
+
+/// Asks for the first receivers of a run that is forwarded next.
+fn expect(run: Option<&&[Arrived]>, rooms: &Slab<Room>, peers: &Peers) {
+    if let Some(first) = run.and_then(|run| run.first())
+        && let Some(room) = rooms.get(first.room)
+    {
+        room.expect(first, peers);
     }
 }
