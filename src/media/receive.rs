@@ -231,6 +231,23 @@ mod tests {
     use super::*;
 
     #[test]
+    fn a_stream_that_begins_anew_takes_the_place_of_the_one_before() {
+        let stream = |ssrc, layer, is_repair| ReceiveStream::new(ssrc, 1, layer, is_repair, 90_000);
+        let mut streams = Streams::default();
+        assert!(streams.is_empty());
+        for (ssrc, layer, is_repair) in [(10, 0, false), (20, 1, false), (11, 0, true), (12, 0, false)] {
+            let place = streams.bind(stream(ssrc, layer, is_repair));
+            assert_eq!((streams.place(ssrc), streams.at(place).map(|s| s.ssrc)), (Some(place), Some(ssrc)));
+        }
+        assert_eq!(streams.iter().map(|s| s.ssrc).collect::<Vec<_>>(), [20, 11, 12]);
+        assert!(streams.get(10).is_none() && streams.place(10).is_none());
+        // An SSRC that comes again as another layer's.
+        streams.bind(stream(20, 2, false));
+        assert_eq!(streams.iter().map(|s| (s.ssrc, s.layer)).collect::<Vec<_>>(), [(11, 0), (12, 0), (20, 2)]);
+        assert_eq!(streams.get(20).map(|s| s.layer), Some(2));
+    }
+
+    #[test]
     fn a_hole_is_asked_for_after_a_moment_and_no_more_once_filled() {
         let t0 = crate::net::clock::now();
         let mut s = ReceiveStream::new(1, 0, 0, false, 90_000);
