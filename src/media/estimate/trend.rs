@@ -22,6 +22,9 @@ const OVERUSE_MS: f64 = 10.0;
 /// A jump of the far clock or of ours: begin anew. µs.
 const ABSURD_US: i64 = 3_000_000;
 
+/// Points that are no further apart arrived at once: sum of squares, ms².
+const STILL: f64 = 1e-3;
+
 /// What the delay says of the line.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub enum Usage {
@@ -147,21 +150,52 @@ impl Trend {
     }
 }
 
-/// The last points. For least squares their order does not count, so the newest takes the place of the oldest.
+/// The last points. For least squares their order does not count, so the newest takes the place of the oldest. What is summed up is
+/// kept, and changes by these two; it is summed up anew from the newest on each time that all places were taken again, so that
+/// neither time that goes on nor rounding adds up.
 #[derive(Debug, Default)]
 struct Points {
-    x: [f64; POINTS],
-    y: [f64; POINTS],
+    places: [(f64, f64); POINTS],
     pushed: usize,
+    /// From where both are counted.
+    origin: (f64, f64),
+    sums: Sums,
+}
+
+/// Sums over points.
+#[derive(Clone, Copy, Debug, Default)]
+struct Sums {
+    x: f64,
+    y: f64,
+    xx: f64,
+    xy: f64,
+}
+
+impl Sums {
+    fn add(&mut self, weight: f64, (x, y): (f64, f64)) {
+        self.x += weight * x;
+        self.y += weight * y;
+        self.xx += weight * x * x;
+        self.xy += weight * x * y;
+    }
 }
 
 impl Points {
     fn push(&mut self, x: f64, y: f64) {
         let at = self.pushed % POINTS;
-        if let (Some(place_x), Some(place_y)) = (self.x.get_mut(at), self.y.get_mut(at)) {
-            (*place_x, *place_y) = (x, y);
-        }
         self.pushed += 1;
+        let Some(place) = self.places.get_mut(at) else { return };
+        let oldest = std::mem::replace(place, (x, y));
+        if at + 1 == POINTS {
+            self.origin = (x, y);
+            self.sums = Sums::default();
+            for point in self.places {
+                self.sums.add(1.0, from(self.origin, point));
+            }
+        } else if self.pushed > POINTS {
+            self.sums.add(-1.0, from(self.origin, oldest));
+            self.sums.add(1.0, from(self.origin, (x, y)));
+        }
     }
 
     /// Least squares, once there are enough.
@@ -169,21 +203,15 @@ impl Points {
         if self.pushed < POINTS {
             return None;
         }
-        let mean = |of: &[f64; POINTS]| sum(of.iter().copied()) / POINTS as f64;
-        let (x, y) = (mean(&self.x), mean(&self.y));
-        let up = sum(self.x.iter().zip(&self.y).map(|(px, py)| (px - x) * (py - y)));
-        let down = sum(self.x.iter().map(|px| (px - x) * (px - x)));
-        Some(if down > 0.0 { up / down } else { 0.0 })
+        let (Sums { x, y, xx, xy }, count) = (self.sums, POINTS as f64);
+        let down = xx - x * x / count;
+        Some(if down > STILL { (xy - x * y / count) / down } else { 0.0 })
     }
 }
 
-/// Four sums beside each other, so that no addition waits for the one before: this is done for each frame and receiver.
-fn sum(of: impl Iterator<Item = f64>) -> f64 {
-    let mut lanes = [0.0; 4];
-    for (i, value) in of.enumerate() {
-        lanes[i % 4] += value;
-    }
-    (lanes[0] + lanes[1]) + (lanes[2] + lanes[3])
+/// A point as seen from an origin.
+fn from((origin_x, origin_y): (f64, f64), (x, y): (f64, f64)) -> (f64, f64) {
+    (x - origin_x, y - origin_y)
 }
 
 #[cfg(test)]
@@ -205,6 +233,37 @@ mod tests {
         assert_eq!(fed(|i| i * 3_000), Usage::Over);
         assert_eq!(fed(|i| 300_000 - i * 4_000), Usage::Under);
         assert_eq!(fed(|i| i * 7_919 % 5_000), Usage::Normal);
+    }
+
+    #[test]
+    fn the_slope_is_that_of_the_last_points_and_stays_so() {
+        let mut points = Points::default();
+        let mut all: Vec<(f64, f64)> = Vec::new();
+        let mut seed = 1u32;
+        for n in 0..20_000 {
+            seed = seed.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+            let noise = f64::from(seed >> 16) / 65_536.0;
+            // As far from the origin as a day is long, with pauses and jumps.
+            let x = 8.64e7 + f64::from(n) * 5.0 + 20.0 * noise + if n > 10_000 { 3e5 } else { 0.0 };
+            let y = 50.0 * noise + f64::from(n % 700) * 0.3;
+            points.push(x, y);
+            all.push((x, y));
+            let last = &all[all.len().saturating_sub(POINTS)..];
+            if last.len() < POINTS {
+                assert_eq!(points.slope(), None);
+                continue;
+            }
+            let mean = |of: fn(&(f64, f64)) -> f64| last.iter().map(of).sum::<f64>() / POINTS as f64;
+            let (mx, my) = (mean(|p| p.0), mean(|p| p.1));
+            let up: f64 = last.iter().map(|p| (p.0 - mx) * (p.1 - my)).sum();
+            let down: f64 = last.iter().map(|p| (p.0 - mx) * (p.0 - mx)).sum();
+            let slope = points.slope().expect("enough points");
+            assert!((slope - up / down).abs() < 1e-6, "{n}: {slope} {}", up / down);
+        }
+        (0..19).for_each(|n| points.push(9e7, f64::from(n)));
+        assert_ne!(points.slope(), Some(0.0));
+        points.push(9e7, 1.0);
+        assert_eq!(points.slope(), Some(0.0), "all at once");
     }
 
     #[test]
