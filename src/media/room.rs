@@ -282,7 +282,7 @@ impl Room {
 
     /// Walk one of architecture.md from step 4 on: keeps a packet, hands it to the recorder and puts it to those that are to be
     /// forwarded. There it is written at once: what is given back would be read only after the payload, which was written
-    /// before, has reached the cache.
+    /// before, has reached the cache. `None`: it is not forwarded.
     #[expect(clippy::too_many_arguments, reason = "what a packet touches, all of different types")]
     pub fn keep(
         &mut self,

@@ -190,11 +190,11 @@ impl Points {
             self.origin = (x, y);
             self.sums = Sums::default();
             for point in self.places {
-                self.sums.add(1.0, from(self.origin, point));
+                self.sums.add(1.0, seen_from(self.origin, point));
             }
         } else if self.pushed > POINTS {
-            self.sums.add(-1.0, from(self.origin, oldest));
-            self.sums.add(1.0, from(self.origin, (x, y)));
+            self.sums.add(-1.0, seen_from(self.origin, oldest));
+            self.sums.add(1.0, seen_from(self.origin, (x, y)));
         }
     }
 
@@ -210,7 +210,7 @@ impl Points {
 }
 
 /// A point as seen from an origin.
-fn from((origin_x, origin_y): (f64, f64), (x, y): (f64, f64)) -> (f64, f64) {
+fn seen_from((origin_x, origin_y): (f64, f64), (x, y): (f64, f64)) -> (f64, f64) {
     (x - origin_x, y - origin_y)
 }
 
